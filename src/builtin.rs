@@ -1,0 +1,21 @@
+//! What is built into the binary: sets, roles and the seeding program, so that one file is all there is to install.
+
+use include_dir::{Dir, include_dir};
+
+/// `containerfiles/`: one folder a role.
+pub static ROLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/containerfiles");
+/// `templates/farm`: the farm's PHP configuration.
+pub static FARM: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/farm");
+/// `templates/seed`: the program that fills a wiki's database.
+pub static SEED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/seed");
+static SETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sets");
+
+/// The text of a built-in set.
+pub fn set(name: &str) -> Option<&'static str> {
+    SETS.get_file(format!("{name}.yaml"))?.contents_utf8()
+}
+
+/// The names of the built-in sets.
+pub fn set_names() -> impl Iterator<Item = &'static str> {
+    SETS.files().filter_map(|file| file.path().file_name()?.to_str()?.strip_suffix(".yaml"))
+}

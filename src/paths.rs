@@ -1,0 +1,63 @@
+//! Where podfarm keeps things, after the XDG base directory specification.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::failure::{Failure, Kind};
+use crate::set::SetName;
+
+/// podfarm's folders of this user.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// `~/.config/podfarm`: the user's own sets and roles.
+    pub config: PathBuf,
+    /// `~/.local/share/podfarm`: what belongs to sets that exist, and the user's key.
+    pub data: PathBuf,
+    /// `~/.cache/podfarm`: what can be made again.
+    pub cache: PathBuf,
+}
+
+impl Paths {
+    /// The folders as the environment says.
+    ///
+    /// # Errors
+    /// [`Kind::Machine`] where there is no home folder.
+    pub fn from_environment() -> Result<Self> {
+        let folder = |variable: &str, default: &str| {
+            let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+            set.or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm"))
+        };
+        let all = || {
+            Some(Self {
+                config: folder("XDG_CONFIG_HOME", ".config")?,
+                data: folder("XDG_DATA_HOME", ".local/share")?,
+                cache: folder("XDG_CACHE_HOME", ".cache")?,
+            })
+        };
+        all().ok_or_else(|| Failure::new(Kind::Machine, "HOME is not set").hint("set HOME to your home folder").into())
+    }
+
+    /// A set's folder.
+    pub fn set(&self, set: &SetName) -> PathBuf {
+        self.data.join("sets").join(set.as_str())
+    }
+
+    /// The file that is locked while a set is being changed.
+    pub fn lock(&self, name: &str) -> PathBuf {
+        self.data.join("locks").join(name)
+    }
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
+}
+
+/// A path as a user writes it in a file that lies in `folder`: `~/` is the home folder, anything relative starts at `folder`.
+pub fn expand(written: &str, folder: &Path) -> PathBuf {
+    let path = match written.strip_prefix("~/").and_then(|rest| Some(home()?.join(rest))) {
+        Some(path) => path,
+        None => folder.join(written),
+    };
+    std::path::absolute(&path).unwrap_or(path)
+}

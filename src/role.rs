@@ -1,0 +1,232 @@
+//! Roles: what a `role.yaml` says, and the folders they are found in.
+//!
+//! A role is a folder with a Containerfile and a role.yaml. Everything podfarm knows of a kind of member it
+//! reads there: adding a role is adding a folder. docs/roles.md is the reference of the file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use include_dir::Dir;
+use serde::Deserialize;
+
+use crate::builtin;
+use crate::failure::{Failure, Kind as FailureKind};
+use crate::paths::Paths;
+
+/// A role, as its role.yaml says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    pub description: String,
+    /// The names under which set files ask for members of this role.
+    pub kinds: BTreeMap<String, Kind>,
+    /// What the entrypoint is given as `KEY=value`; values may hold `{placeholders}`.
+    #[serde(default)]
+    pub arguments: BTreeMap<String, String>,
+    #[serde(default)]
+    pub ports: Vec<Port>,
+    /// All other capabilities are dropped.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+    #[serde(default)]
+    pub secrets: Vec<Secret>,
+    /// Log name to file inside the container.
+    #[serde(default)]
+    pub logs: BTreeMap<String, PathBuf>,
+    /// How to ask a member whether it is ready; without one, sshd's banner is asked for.
+    #[serde(default)]
+    pub probe: Probe,
+    #[serde(default)]
+    pub stop: Stop,
+}
+
+/// One way in which a role is used in a set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kind {
+    /// Every set has one, unless it says `count: 0`.
+    #[serde(default)]
+    pub default: bool,
+    /// Members are called NAME1, NAME2…, even where there is only one.
+    #[serde(default)]
+    pub numbered: bool,
+    /// The services members of this kind provide, for other roles' placeholders.
+    #[serde(default)]
+    pub provides: Vec<String>,
+    /// Arguments besides the role's own.
+    #[serde(default)]
+    pub arguments: BTreeMap<String, String>,
+    /// Keys a set file may give this kind of member, with their defaults; `{option.NAME}` in arguments.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    pub name: String,
+    pub port: u16,
+}
+
+/// Something of the host's that a container sees.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, tag = "from", rename_all = "kebab-case")]
+pub enum Mount {
+    /// A folder of the member's own: `sets/<set>/<member>/<name>`.
+    Own { name: String, at: PathBuf },
+    /// A folder that members of a set share: `sets/<set>/shared/<name>`.
+    Shared {
+        name: String,
+        at: PathBuf,
+        #[serde(default)]
+        read_only: bool,
+    },
+    /// The farm's configuration, read-only.
+    Farm { at: PathBuf },
+    /// Each MediaWiki tree, read-only, at `<at>/<source>`.
+    Sources { at: PathBuf },
+    /// The set's own copy-on-write layer over a folder of the farm's seed.
+    Seed { name: String, at: PathBuf },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    pub name: String,
+    /// The numeric id of the user inside the container who may read it.
+    #[serde(default)]
+    pub owner: u32,
+}
+
+/// How to ask a member whether it is ready. All forms go through the member's published ports, and none costs a podman process.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Probe {
+    /// The server on this port of the container greets those who connect, as MariaDB, sshd and many others do.
+    Banner(u16),
+    /// This path on port 80 answers 200, after redirections; `{wiki}` in it stands for each wiki in turn.
+    Http(String),
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self::Banner(SSH.port)
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    pub signal: String,
+    /// How long the member has to end by itself before it is killed.
+    pub seconds: u32,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: "SIGTERM".to_owned(), seconds: 10 }
+    }
+}
+
+/// What every member has besides its role's own ports.
+pub struct SshPort {
+    pub name: &'static str,
+    pub port: u16,
+}
+
+/// sshd runs in every member.
+pub const SSH: SshPort = SshPort { name: "ssh", port: 22 };
+
+/// A file of an image's build context.
+#[derive(Clone, Debug)]
+pub struct ContextFile {
+    pub bytes: Vec<u8>,
+    /// Whether it is a program: its first two bytes say so, so that neither a checkout's modes nor a umask matter.
+    pub executable: bool,
+}
+
+/// A folder under containerfiles/: the files of a build context by their path in it.
+pub type BuildContext = BTreeMap<PathBuf, ContextFile>;
+
+/// All roles there are, and the folders they come from.
+#[derive(Clone, Debug, Default)]
+pub struct Roles {
+    pub roles: BTreeMap<String, Role>,
+    /// Every folder that has a Containerfile, role or not, and the shared `base`.
+    pub folders: BTreeMap<String, BuildContext>,
+}
+
+impl Roles {
+    /// Reads all roles: from `./containerfiles`, the user's configuration folder, and those built in, the first of a name winning.
+    ///
+    /// # Errors
+    /// [`FailureKind::SetFile`] where a role.yaml is wrong.
+    pub fn load(paths: &Paths) -> Result<Self> {
+        let mut roles = Self::default();
+        for parent in [PathBuf::from("containerfiles"), paths.config.join("containerfiles")] {
+            let Ok(entries) = std::fs::read_dir(&parent) else { continue };
+            for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                if !roles.folders.contains_key(&name) {
+                    roles.add(name, &entry.path().display().to_string(), folder_on_disk(&entry.path())?)?;
+                }
+            }
+        }
+        for folder in builtin::ROLES.dirs() {
+            let name = folder.path().to_string_lossy().into_owned();
+            if !roles.folders.contains_key(&name) {
+                roles.add(name.clone(), &format!("built-in role {name}"), folder_built_in(folder))?;
+            }
+        }
+        Ok(roles)
+    }
+
+    fn add(&mut self, name: String, shown: &str, files: BuildContext) -> Result<()> {
+        if let Some(file) = files.get(Path::new("role.yaml")) {
+            let role: Role = serde_yaml::from_slice(&file.bytes).map_err(|error| {
+                Failure::new(FailureKind::SetFile, format!("{shown}/role.yaml: {error}")).hint("docs/roles.md lists every key")
+            })?;
+            self.roles.insert(name.clone(), role);
+        }
+        self.folders.insert(name, files);
+        Ok(())
+    }
+
+    /// The role that offers a kind of member.
+    pub fn of_kind(&self, kind: &str) -> Option<(&str, &Role)> {
+        let mut offers = self.roles.iter().filter(|(_, role)| role.kinds.contains_key(kind));
+        offers.next().map(|(name, role)| (name.as_str(), role))
+    }
+}
+
+fn folder_on_disk(folder: &Path) -> Result<BuildContext> {
+    let mut files = BuildContext::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            let bytes = std::fs::read(entry.path()).with_context(|| format!("{}: cannot be read", entry.path().display()))?;
+            files.insert(entry.path().strip_prefix(folder)?.to_owned(), context_file(bytes));
+        }
+    }
+    Ok(files)
+}
+
+fn folder_built_in(folder: &Dir<'_>) -> BuildContext {
+    let mut files = BuildContext::new();
+    let mut folders = vec![folder];
+    while let Some(next) = folders.pop() {
+        folders.extend(next.dirs());
+        for file in next.files() {
+            let path = file.path().strip_prefix(folder.path()).expect("a folder's files lie in it").to_owned();
+            files.insert(path, context_file(file.contents().to_vec()));
+        }
+    }
+    files
+}
+
+fn context_file(bytes: Vec<u8>) -> ContextFile {
+    ContextFile { executable: bytes.starts_with(b"#!"), bytes }
+}

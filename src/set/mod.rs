@@ -1,0 +1,89 @@
+//! The set file: its schema, its names, and how it is found and read.
+
+mod load;
+mod names;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use load::{Found, find, list, load, parse};
+pub use names::{DatabaseName, MemberName, SetName, SourceName, WikiName, full_name, host_name};
+
+/// A set, as its file says and with defaults filled in. Everything in it has been checked as far as
+/// that can be done without looking at the machine.
+#[derive(Clone, Debug)]
+pub struct Set {
+    pub name: SetName,
+    /// The file it was read from; `None` for one built into the binary.
+    pub file: Option<PathBuf>,
+    pub description: String,
+    pub archive: Archive,
+    /// A registry image, by digest, to use as the base instead of bootstrapping one.
+    pub base: Option<String>,
+    pub sources: BTreeMap<SourceName, Source>,
+    pub wikis: BTreeMap<WikiName, Wiki>,
+    pub members: BTreeMap<MemberName, Member>,
+}
+
+/// Where Debian packages come from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Archive {
+    /// Debian's code name of the release that images are made of.
+    pub suite: String,
+    /// The moment the archive is pinned to, as the snapshot service writes it: 20261101T000000Z.
+    pub snapshot: Option<String>,
+    /// Another mirror than mmdebstrap's default, or another snapshot service than Debian's
+    /// (then `{snapshot}` in it stands for the moment).
+    pub mirror: Option<String>,
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self { suite: "bookworm".to_owned(), snapshot: None, mirror: None }
+    }
+}
+
+/// A pinned tree of code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A Debian package, from the set's archive in the given suite (the set's own if `None`).
+    Deb { package: String, suite: Option<String> },
+    /// A git repository at one commit, given in full.
+    Git { url: String, commit: String },
+    /// A folder on this machine, mounted live.
+    Path(PathBuf),
+}
+
+/// One wiki of the farm.
+#[derive(Clone, Debug)]
+pub struct Wiki {
+    pub db: DatabaseName,
+    pub lang: String,
+    /// The site's name, `$wgSitename`.
+    pub title: String,
+    /// The source of its MediaWiki.
+    pub mediawiki: SourceName,
+    pub import: Vec<PathBuf>,
+    /// Its files are usable from the other wikis.
+    pub commons: bool,
+    pub private: bool,
+}
+
+/// What a set file says of a kind of member.
+#[derive(Clone, Debug, Default)]
+pub struct Member {
+    /// The role, where the name alone does not tell it.
+    pub role: Option<String>,
+    pub count: Option<u16>,
+    /// What else it says, for the role's own options to check.
+    pub options: BTreeMap<String, String>,
+}
+
+/// The commons of a farm, if it has one.
+pub fn commons(wikis: &BTreeMap<WikiName, Wiki>) -> Option<(&WikiName, &Wiki)> {
+    wikis.iter().find(|(_, wiki)| wiki.commons)
+}
