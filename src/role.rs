@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use include_dir::Dir;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::builtin;
 use crate::failure::{Failure, Kind as FailureKind};
@@ -102,7 +102,7 @@ pub struct Secret {
 }
 
 /// How to ask a member whether it is ready. All forms go through the member's published ports, and none costs a podman process.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Probe {
     /// The server on this port of the container greets those who connect, as MariaDB, sshd and many others do.

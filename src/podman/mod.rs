@@ -1,10 +1,14 @@
 //! Everything podfarm knows of podman: command lines (pure), what podman answers (pure parsers), and running the one to get the other.
 
+pub mod argv;
+pub mod observe;
+
 use anyhow::Result;
 
-use crate::process::{Argv, Input, Runner};
+use crate::failure::{Failure, Kind};
+use crate::process::{Argv, CommandError, Input, Runner, find_program};
 
-/// The lowest podman that is supported: what Debian 12 has.
+/// The lowest podman that is supported, what Debian 12 has: before it `keep-id` options, `:O,upperdir=` and others are missing.
 pub const LOWEST: (u32, u32) = (4, 3);
 
 /// The podman of this user.
@@ -13,29 +17,124 @@ pub struct Podman {
     runner: Runner,
 }
 
+/// All that podman has, asked for where something is missing and more than `podman ps` is needed.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    pub pods: Vec<observe::Pod>,
+    pub images: Vec<observe::Image>,
+    pub networks: Vec<observe::Network>,
+    pub secrets: Vec<String>,
+}
+
+impl Inventory {
+    pub fn has_image(&self, tag: &str) -> bool {
+        self.images.iter().any(|image| image.names.iter().any(|name| name == tag))
+    }
+}
+
 impl Podman {
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// `podman`, to be continued with a verb.
-    pub fn argv() -> Argv {
-        Argv::new("podman")
-    }
-
     /// Runs a podman command and returns what it printed.
     ///
     /// # Errors
-    /// A [`crate::process::CommandError`] where it fails.
+    /// A [`CommandError`] where it fails; [`Kind::Machine`] where there is no podman.
     pub fn output(&self, argv: &Argv, input: Input<'_>) -> Result<String> {
-        self.runner.output(argv, input)
+        self.runner.output(argv, input).map_err(explain)
     }
 
     /// Runs a podman command, handing its lines over as they come.
     ///
     /// # Errors
-    /// A [`crate::process::CommandError`] where it fails.
+    /// As [`Podman::output`].
     pub fn stream(&self, argv: &Argv, on_line: impl FnMut(&str)) -> Result<()> {
-        self.runner.stream(argv, Input::Nothing, on_line)
+        self.runner.stream(argv, Input::Nothing, on_line).map_err(explain)
+    }
+
+    /// All containers, running or not, podfarm's and others'.
+    ///
+    /// # Errors
+    /// As [`Podman::output`].
+    pub fn containers(&self) -> Result<Vec<observe::Container>> {
+        observe::list(&self.output(&argv::ps(), Input::Nothing)?)
+    }
+
+    /// All pods, images, networks and secrets; the four questions are asked at the same time.
+    ///
+    /// # Errors
+    /// As [`Podman::output`].
+    pub fn inventory(&self) -> Result<Inventory> {
+        let ask = |argv: Argv| move || self.output(&argv, Input::Nothing);
+        std::thread::scope(|scope| {
+            let pods = scope.spawn(ask(argv::pods()));
+            let images = scope.spawn(ask(argv::images()));
+            let networks = scope.spawn(ask(argv::networks()));
+            let secrets = ask(argv::secrets())()?;
+            let joined =
+                |thread: std::thread::ScopedJoinHandle<'_, Result<String>>| thread.join().expect("asking does not panic");
+            Ok(Inventory {
+                pods: observe::list(&joined(pods)?)?,
+                images: observe::list(&joined(images)?)?,
+                networks: observe::list(&joined(networks)?)?,
+                secrets: observe::secrets(&secrets),
+            })
+        })
+    }
+
+    /// Refuses a podman older than [`LOWEST`], or none, or a user it cannot work for.
+    ///
+    /// # Errors
+    /// [`Kind::Machine`], with what to do.
+    pub fn check(&self) -> Result<()> {
+        let version = self.output(&argv::version(), Input::Nothing)?;
+        let version = version.trim();
+        if parse_version(version).is_none_or(|version| version < LOWEST) {
+            let (major, minor) = LOWEST;
+            return Err(Failure::new(
+                Kind::Machine,
+                format!("this is podman {version}, and podfarm needs {major}.{minor} or newer"),
+            )
+            .hint("Debian 12 and Ubuntu 24.04 have a new enough one: sudo apt-get install podman")
+            .into());
+        }
+        Ok(())
+    }
+}
+
+/// The first two numbers of a version such as 5.4.2 or 6.0.0-dev.
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.split(['.', '-']);
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Turns what podman says of a machine that is not ready into what to do about it.
+fn explain(error: anyhow::Error) -> anyhow::Error {
+    let Some(failed) = error.downcast_ref::<CommandError>() else { return error };
+    if failed.status.is_none() && find_program("podman").is_none() {
+        return error.context(Failure::new(Kind::Machine, "podman is not installed").hint("sudo apt-get install podman"));
+    }
+    let said = |needle: &str| failed.stderr.contains(needle);
+    if said("no subuid ranges") || said("insufficient UIDs or GIDs") || said("/etc/subuid") || said("newuidmap") {
+        let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map_or("$USER".to_owned(), |user| user.name);
+        return error.context(Failure::new(Kind::Machine, format!("rootless podman has no subordinate ids for {user}")).hint(
+            format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user} && podman system migrate"),
+        ));
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(parse_version("4.3.1").unwrap() >= LOWEST);
+        assert!(parse_version("10.0.0").unwrap() >= LOWEST);
+        assert!(parse_version("6.0.0-dev").unwrap() >= LOWEST);
+        assert!(parse_version("4.2.1").unwrap() < LOWEST);
+        assert_eq!(parse_version("none"), None);
     }
 }

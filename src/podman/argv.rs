@@ -1,0 +1,83 @@
+//! podman's command lines, as pure functions.
+
+use crate::process::Argv;
+
+/// `podman`, to be continued with a verb.
+pub fn podman() -> Argv {
+    Argv::new("podman")
+}
+
+pub fn ps() -> Argv {
+    podman().args(["ps", "--all", "--format", "json"])
+}
+
+pub fn pods() -> Argv {
+    podman().args(["pod", "ps", "--format", "json"])
+}
+
+pub fn images() -> Argv {
+    podman().args(["images", "--all", "--format", "json"])
+}
+
+pub fn networks() -> Argv {
+    podman().args(["network", "ls", "--format", "json"])
+}
+
+pub fn secrets() -> Argv {
+    podman().args(["secret", "ls", "--format", "{{.Name}}"])
+}
+
+pub fn version() -> Argv {
+    podman().args(["version", "--format", "{{.Client.Version}}"])
+}
+
+/// The set's network. Names are answered by the hosts file that every member has, so podman's DNS server,
+/// which has died in the field after network changes, is not needed.
+pub fn network_create(name: &str, subnet: &str, labels: &[(String, String)]) -> Argv {
+    podman().args(["network", "create", "--disable-dns", "--subnet", subnet]).args(label_options(labels)).arg(name)
+}
+
+pub fn network_remove(names: &[String]) -> Argv {
+    podman().args(["network", "rm", "--"]).args(names.to_vec())
+}
+
+/// The set's pod. Its members share nothing, so it needs no infrastructure container, which would cost a start and a stop.
+pub fn pod_create(name: &str, labels: &[(String, String)]) -> Argv {
+    podman().args(["pod", "create", "--infra=false", "--name", name]).args(label_options(labels))
+}
+
+pub fn pod_remove(names: &[String]) -> Argv {
+    podman().args(["pod", "rm", "--force", "--"]).args(names.to_vec())
+}
+
+/// A secret that is read from standard input.
+pub fn secret_create(name: &str) -> Argv {
+    podman().args(["secret", "create", name, "-"])
+}
+
+pub fn secret_remove(names: &[String]) -> Argv {
+    podman().args(["secret", "rm", "--"]).args(names.to_vec())
+}
+
+pub fn start(names: &[String]) -> Argv {
+    podman().args(["start", "--"]).args(names.to_vec())
+}
+
+/// Stops several containers at the same time, each within its own grace period.
+pub fn stop(names: &[String]) -> Argv {
+    podman().args(["stop", "--"]).args(names.to_vec())
+}
+
+/// Kills and removes several containers: their data is not wanted any more, or lies outside of them.
+pub fn remove(names: &[String]) -> Argv {
+    podman().args(["rm", "--force", "--time", "0", "--volumes", "--"]).args(names.to_vec())
+}
+
+/// Removes a folder in which files may belong to the user's subordinate ids.
+pub fn remove_tree(path: &str) -> Argv {
+    podman().args(["unshare", "rm", "-rf", "--", path])
+}
+
+pub fn label_options(labels: &[(String, String)]) -> impl Iterator<Item = String> + '_ {
+    labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")])
+}
