@@ -32,7 +32,7 @@ pub mod label {
     pub const WIKIS: &str = "podfarm.wikis";
     /// How to ask whether it is ready, as JSON.
     pub const PROBE: &str = "podfarm.probe";
-    /// Log name to file, as JSON.
+    /// Log name to file on the host, as JSON.
     pub const LOGS: &str = "podfarm.logs";
 }
 

@@ -273,6 +273,17 @@ fn volumes(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> 
     }
 }
 
+/// Where each of a member's logs lies on the host.
+fn log_files(set: &Set, draft: &Draft<'_>, world: &World<'_>) -> BTreeMap<String, std::path::PathBuf> {
+    let own = draft.role.mounts.iter().filter_map(|mount| match mount {
+        Mount::Own { name, at } => Some((world.paths.set(&set.name).join(draft.name.as_str()).join(name), at)),
+        _ => None,
+    });
+    let own: Vec<_> = own.collect();
+    let on_host = |inside: &std::path::PathBuf| own.iter().find_map(|(host, at)| Some(host.join(inside.strip_prefix(at).ok()?)));
+    draft.role.logs.iter().filter_map(|(name, inside)| Some((name.clone(), on_host(inside)?))).collect()
+}
+
 /// What follows `podman create`, all but the label that holds its hash.
 fn arguments(
     set: &Set,
@@ -292,7 +303,7 @@ fn arguments(
     labels.push((label::PUBLISHED.to_owned(), member.published.to_string()));
     labels.push((label::PORTS.to_owned(), ports_label(&member.ports)));
     labels.push((label::PROBE.to_owned(), serde_json::to_string(&draft.role.probe)?));
-    labels.push((label::LOGS.to_owned(), serde_json::to_string(&draft.role.logs)?));
+    labels.push((label::LOGS.to_owned(), serde_json::to_string(&log_files(set, draft, world))?));
     if matches!(draft.role.probe, crate::role::Probe::Http(_)) {
         let wikis: Vec<_> = set.wikis.keys().map(set::WikiName::as_str).collect();
         labels.push((label::WIKIS.to_owned(), wikis.join(",")));

@@ -81,3 +81,24 @@ pub fn remove_tree(path: &str) -> Argv {
 pub fn label_options(labels: &[(String, String)]) -> impl Iterator<Item = String> + '_ {
     labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")])
 }
+
+pub fn image_remove(tags: &[String]) -> Argv {
+    podman().args(["rmi", "--"]).args(tags.to_vec())
+}
+
+/// The last lines of what a container's main process said, both its streams on one.
+pub fn logs(name: &str, lines: usize) -> Argv {
+    podman().args(["logs", "--tail", &lines.to_string(), "--", name])
+}
+
+/// A command in a container; on a terminal, with one inside as well.
+pub fn exec(name: &str, user: Option<&str>, terminal: bool, command: &[String]) -> Argv {
+    let user = user.map(|user| ["--user".to_owned(), user.to_owned()]);
+    let terminal = if terminal { "--interactive --tty" } else { "--interactive" };
+    podman().arg("exec").args(terminal.split(' ')).args(user.into_iter().flatten()).arg(name).args(command.to_vec())
+}
+
+/// Copies a file or folder between the host and a container, written `container:path`.
+pub fn copy(from: &str, to: &str) -> Argv {
+    podman().args(["cp", "--", from, to])
+}

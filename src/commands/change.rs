@@ -1,0 +1,94 @@
+//! The verbs that change something: up, down, build, create, start, stop, destroy, remove, reset; and plan, which tells what up would.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cli::{self, Command};
+use crate::failure::{Failure, Kind};
+use crate::lifecycle::{self, Report, Session, Up};
+use crate::plan::{Step, Work};
+use crate::set::SetName;
+use crate::status;
+use crate::ui::Ui;
+
+/// One verb on one set.
+type Verb = Box<dyn Fn(&Session<'_>, &SetName) -> Result<Report> + Sync>;
+
+pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
+    let plain = |changing: cli::Changing, verb: fn(&Session<'_>, &SetName) -> Result<Report>| (changing.sets, changing.dry_run, Box::new(verb) as Verb);
+    let waiting = |up: cli::Up, verb: fn(&Session<'_>, &SetName, Up) -> Result<Report>| {
+        let options = Up { timeout: Duration::from_secs(up.timeout) };
+        let verb: Verb = Box::new(move |session, set| verb(session, set, options));
+        (up.changing.sets, up.changing.dry_run, verb)
+    };
+    let prints_urls = matches!(command, Command::Up(_) | Command::Start(_) | Command::Reset(_));
+    let reasons = matches!(command, Command::Plan(_));
+    let (sets, dry_run, verb) = match command {
+        Command::Up(up) => waiting(up, lifecycle::up),
+        Command::Start(up) => waiting(up, lifecycle::start),
+        Command::Reset(up) => waiting(up, lifecycle::reset),
+        Command::Plan(sets) => waiting(cli::Up { changing: cli::Changing { sets, dry_run: true }, timeout: 0 }, lifecycle::up),
+        Command::Build(changing) => plain(changing, lifecycle::build),
+        Command::Create(changing) => plain(changing, lifecycle::create),
+        Command::Stop(changing) => plain(changing, lifecycle::stop),
+        Command::Down(changing) | Command::Destroy(changing) => plain(changing, lifecycle::destroy),
+        Command::Remove(changing) => plain(changing, lifecycle::remove),
+        _ => unreachable!("not a verb that changes something"),
+    };
+    session.dry_run = dry_run;
+    let mut failures = Vec::new();
+    for set in &sets.sets {
+        // One set's failure does not keep the others from being done.
+        match verb(&session, set) {
+            Ok(report) if reasons => print_plan(set, &report, ui),
+            Ok(report) if dry_run => print_commands(&report, ui),
+            Ok(_) if prints_urls => print_urls(&session, set, ui)?,
+            Ok(_) => {}
+            Err(error) => failures.push((set, error)),
+        }
+    }
+    let Some((last_set, last)) = failures.pop() else { return Ok(()) };
+    for (set, error) in &failures {
+        ui.error(&anyhow::anyhow!("set {set}: {error:#}"));
+    }
+    Err(if sets.sets.len() > 1 { last.context(format!("set {last_set}")) } else { last })
+}
+
+fn print_plan(set: &SetName, report: &Report, ui: &Ui) {
+    let steps: Vec<_> = report.stages.iter().flatten().filter(|step| !matches!(step.work, Work::Files)).collect();
+    if steps.is_empty() {
+        ui.result(&format!("{set} is up: there is nothing to do"));
+        return;
+    }
+    for step in steps {
+        ui.result(&format!("{}: {}", step.what, step.reason));
+    }
+}
+
+/// The steps as what a shell would take; what podfarm does itself is a comment.
+fn print_commands(report: &Report, ui: &Ui) {
+    for step in report.stages.iter().flatten() {
+        ui.result(&shown(step));
+    }
+}
+
+fn shown(step: &Step) -> String {
+    match &step.work {
+        Work::Command(argv) => argv.to_string(),
+        Work::Secret(name) => format!("{} < (fresh random bytes)", crate::podman::argv::secret_create(name)),
+        _ => format!("# {} ({})", step.what, step.reason),
+    }
+}
+
+fn print_urls(session: &Session<'_>, set: &SetName, ui: &Ui) -> Result<()> {
+    let containers = session.podman.containers()?;
+    let ours = crate::plan::containers_of(&containers, set);
+    if ours.is_empty() {
+        return Err(Failure::new(Kind::Failed, format!("set {set} has gone while it came up")).into());
+    }
+    for (_, url) in ours.iter().flat_map(|container| status::wiki_urls(container)) {
+        ui.result(&url);
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! list and status.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::cli::{Format, Listing};
+use crate::desired::label;
+use crate::lifecycle::Session;
+use crate::set::{self, SetName};
+use crate::status;
+use crate::ui::Ui;
+
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    state: &'static str,
+    /// The set's file; `null` for one that is built in, or whose file is gone.
+    file: Option<String>,
+    description: String,
+}
+
+pub fn list(session: &Session<'_>, arguments: &Listing, ui: &Ui) -> Result<()> {
+    let containers = session.podman.containers()?;
+    let mut existing: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for container in &containers {
+        if let Some(set) = container.label(label::SET) {
+            existing.entry(set.to_owned()).or_default().push(container);
+        }
+    }
+    let mut sets: BTreeMap<String, Listed> = BTreeMap::new();
+    for found in set::list(&session.paths) {
+        let description = match set::load(&found.name, &session.paths) {
+            Ok(set) => set.description,
+            Err(error) => format!("(wrong: {error})"),
+        };
+        let file = found.file.map(|file| file.display().to_string());
+        sets.insert(found.name.to_string(), Listed { name: found.name.to_string(), state: "absent", file, description });
+    }
+    for (name, members) in &existing {
+        let entry = sets.entry(name.clone()).or_insert_with(|| Listed {
+            name: name.clone(),
+            state: "absent",
+            file: None,
+            description: "(its file is not here)".to_owned(),
+        });
+        entry.state = status::set_state(members);
+    }
+    let sets: Vec<_> = sets.into_values().collect();
+    match arguments.format {
+        Format::Json => ui.result(&serde_json::to_string_pretty(&serde_json::json!({"version": status::FORMAT_VERSION, "sets": sets}))?),
+        Format::Text => {
+            let row = |set: &Listed| vec![set.name.clone(), set.state.to_owned(), set.file.clone().unwrap_or_else(|| "-".to_owned()), set.description.clone()];
+            ui.table(&["set", "state", "file", "description"], &sets.iter().map(row).collect::<Vec<_>>());
+        }
+    }
+    Ok(())
+}
+
+pub fn status(session: &Session<'_>, arguments: &crate::cli::Status, ui: &Ui) -> Result<()> {
+    for name in &arguments.sets {
+        known(session, name)?;
+    }
+    let status = status::of(&session.podman.containers()?, &arguments.sets);
+    if arguments.format == Format::Json {
+        ui.result(&serde_json::to_string_pretty(&status)?);
+        return Ok(());
+    }
+    if status.sets.is_empty() {
+        ui.result("no set exists; `podfarm list` shows those there are files of, `podfarm up demo` brings one up");
+        return Ok(());
+    }
+    for (index, set) in status.sets.iter().enumerate() {
+        let space = if index == 0 { "" } else { "\n" };
+        ui.result(&format!("{space}{}: {}", set.name, set.state));
+        for url in set.urls.values() {
+            ui.result(&format!("  {url}"));
+        }
+        if set.members.is_empty() {
+            continue;
+        }
+        let row = |member: &status::MemberStatus| {
+            let ports = member.ports.iter().map(|port| match port.port == port.published {
+                true => format!("{}", port.port),
+                false => format!("{}→{}", port.port, port.published),
+            });
+            vec![
+                member.name.clone(),
+                member.role.clone(),
+                member.state.clone(),
+                member.address.clone(),
+                member.published.clone(),
+                ports.collect::<Vec<_>>().join(" "),
+                member.health.clone(),
+            ]
+        };
+        let rows: Vec<_> = set.members.iter().map(row).collect();
+        ui.table(&["member", "role", "state", "inside", "on this host", "ports", "health"], &rows);
+    }
+    Ok(())
+}
+
+/// Refuses the name of a set that neither exists nor has a file.
+fn known(session: &Session<'_>, name: &SetName) -> Result<()> {
+    let exists = || Ok::<_, anyhow::Error>(session.podman.containers()?.iter().any(|container| container.label(label::SET) == Some(name.as_str())));
+    match set::find(name, &session.paths) {
+        Ok(_) => Ok(()),
+        Err(error) => if exists()? { Ok(()) } else { Err(error) },
+    }
+}

@@ -1,0 +1,314 @@
+//! Creating, starting, resetting, and waiting until it answers.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::apply::{Native, NoNative, OnFailure, apply};
+use super::prepare::{Ingredients, Until, prepare};
+use super::{Report, Session, secrets};
+use crate::desired::{Desired, PublishedPort, label};
+use crate::failure::{Failure, Kind};
+use crate::farm;
+use crate::plan::{self, Goal};
+use crate::podman::{Inventory, observe::Container};
+use crate::process::find_program;
+use crate::resolve::{self, World};
+use crate::set::SetName;
+use crate::{probe, status};
+
+/// How a set is brought up.
+#[derive(Clone, Copy, Debug)]
+pub struct Up {
+    /// How long a member may take to answer.
+    pub timeout: Duration,
+}
+
+/// Builds, creates and starts whatever is missing of a set, and waits until it answers.
+///
+/// # Errors
+/// Where anything fails; what was made stays, and the next call goes on from there.
+pub fn up(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> {
+    let _lock = session.lock_set(name)?;
+    let mut report = Report::default();
+    bring(session, name, Goal::Running, &mut report)?;
+    if !session.dry_run {
+        wait(session, name, options)?;
+    }
+    Ok(report)
+}
+
+/// Builds and creates whatever is missing of a set, and starts nothing.
+///
+/// # Errors
+/// As [`up`].
+pub fn create(session: &Session<'_>, name: &SetName) -> Result<Report> {
+    let _lock = session.lock_set(name)?;
+    let mut report = Report::default();
+    bring(session, name, Goal::Created, &mut report)?;
+    Ok(report)
+}
+
+/// Starts a set that was created, and waits until it answers.
+///
+/// # Errors
+/// [`Kind::Failed`] where it was not created.
+pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> {
+    let _lock = session.lock_set(name)?;
+    let mut report = Report::default();
+    let containers = session.podman.containers()?;
+    if plan::containers_of(&containers, name).is_empty() {
+        return Err(Failure::new(Kind::Failed, format!("set {name} was not created")).hint(format!("podfarm create {name}, or podfarm up {name}")).into());
+    }
+    apply(session, &mut report, plan::start(name, &containers), &NoNative, OnFailure::Stop)?;
+    if !session.dry_run {
+        wait(session, name, options)?;
+    }
+    Ok(report)
+}
+
+/// Brings a set back to what it was just after it was created; one that ran runs again.
+///
+/// # Errors
+/// As [`up`].
+pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> {
+    let _lock = session.lock_set(name)?;
+    let mut report = Report::default();
+    let containers = session.podman.containers()?;
+    let existing = plan::containers_of(&containers, name);
+    if existing.is_empty() {
+        return Err(Failure::new(Kind::Failed, format!("set {name} does not exist")).hint(format!("podfarm up {name}")).into());
+    }
+    let running = existing.iter().any(|container| container.running());
+    // Whatever would keep the set from coming up again is found before its data goes.
+    let ingredients = Ingredients::load(session, name)?;
+    prepare(session, &ingredients, &session.podman.inventory()?, Until::Seeded, &mut report)?;
+    let mut stages = plan::remove_containers(name, &containers);
+    let folders = ["shared".into()].into_iter().chain(existing.iter().filter_map(|container| container.label(label::MEMBER).map(PathBuf::from)));
+    let folders = folders.map(|folder: PathBuf| session.paths.set(name).join(folder)).filter(|folder| folder.exists());
+    stages.push(folders.map(|folder| plan::Step::new(format!("remove {}", folder.display()), "edits are in it", plan::Work::RemoveFolder(folder))).collect());
+    apply(session, &mut report, stages, &NoNative, OnFailure::Stop)?;
+    bring(session, name, if running { Goal::Running } else { Goal::Created }, &mut report)?;
+    if running && !session.dry_run {
+        wait(session, name, options)?;
+    }
+    Ok(report)
+}
+
+/// Does what is missing between a set's state and a goal.
+fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report) -> Result<()> {
+    check_tools()?;
+    let ingredients = Ingredients::load(session, name)?;
+    let mut containers = session.podman.containers()?;
+    let mut existing = Existing::of(&containers, name);
+    let kept = existing.seed.clone().filter(|seed| seed.exists());
+    if let (Some(number), Some(seed)) = (existing.number, &kept) {
+        // A set that is up is told from one question to podman.
+        let desired = resolved(session, &ingredients, &existing, number, seed)?;
+        if plan::is_up(&desired, &containers) {
+            write_files(session, &ingredients, &desired)?;
+            return note_new_seed(session, &ingredients, seed);
+        }
+    }
+    let inventory = session.podman.inventory()?;
+    prepare(session, &ingredients, &inventory, if kept.is_some() { Until::Built } else { Until::Seeded }, report)?;
+    let seed = match kept {
+        Some(seed) => seed,
+        None => ingredients.seed(session)?.path,
+    };
+
+    let numbering = session.lock_numbers()?;
+    containers = if report.stages.is_empty() { containers } else { session.podman.containers()? };
+    let inventory = session.podman.inventory()?;
+    existing = Existing::of(&containers, name);
+    let number = existing.number.or_else(|| pod_number(&inventory, name)).map_or_else(|| free_number(&containers, &inventory), Ok)?;
+    let desired = resolved(session, &ingredients, &existing, number, &seed)?;
+    let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
+    plan::check_foreign(name, &hosts, &containers, &inventory)?;
+    check_ports(&desired, &existing)?;
+    let mut stages = plan::bring_up(&desired, goal, &containers, &inventory);
+    let members = stages.pop().unwrap_or_default();
+    let native = Files { session, ingredients: &ingredients, desired: &desired, seed: &seed };
+    apply(session, report, stages, &native, OnFailure::Stop)?;
+    drop(numbering);
+    apply(session, report, vec![members], &native, OnFailure::Stop)
+}
+
+/// What of a set exists already and is kept.
+#[derive(Default)]
+struct Existing {
+    number: Option<u8>,
+    seed: Option<PathBuf>,
+    members: BTreeMap<String, (u8, Vec<PublishedPort>)>,
+}
+
+impl Existing {
+    fn of(containers: &[Container], set: &SetName) -> Self {
+        let mut existing = Self::default();
+        for container in plan::containers_of(containers, set) {
+            existing.number = existing.number.or(container.label(label::NUMBER).and_then(|number| number.parse().ok()));
+            existing.seed = existing.seed.or(container.label(label::SEED).map(PathBuf::from));
+            let number = container.label(label::MEMBER_NUMBER).and_then(|number| number.parse().ok());
+            if let (Some(member), Some(number)) = (container.label(label::MEMBER), number) {
+                existing.members.insert(member.to_owned(), (number, probe::ports(container)));
+            }
+        }
+        existing
+    }
+}
+
+fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existing, number: u8, seed: &Path) -> Result<Desired> {
+    let trees: Vec<_> = ingredients.trees.iter().map(|tree| (tree.name.to_string(), tree.path.clone())).collect();
+    let privileged = first_unprivileged_port();
+    let free = |address: Ipv4Addr, port: u16| port >= privileged && TcpListener::bind((address, port)).is_ok();
+    resolve::resolve(
+        &ingredients.set,
+        &World {
+            roles: &session.roles,
+            paths: &session.paths,
+            images: &ingredients.tags(),
+            trees: &trees,
+            seed: Some(seed),
+            number,
+            existing: &existing.members,
+            free: &free,
+        },
+    )
+}
+
+/// The first port that needs no privilege, as this machine is set.
+fn first_unprivileged_port() -> u16 {
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    setting.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024)
+}
+
+/// Refuses a port that neither at its own number nor at the shifted one can be had.
+fn check_ports(desired: &Desired, existing: &Existing) -> Result<()> {
+    for member in desired.members.iter().filter(|member| !existing.members.contains_key(member.name.as_str())) {
+        for port in &member.ports {
+            if let Err(error) = TcpListener::bind((member.published, port.published)) {
+                return Err(Failure::new(
+                    Kind::Failed,
+                    format!("{}:{} cannot be published for {}'s port {}: {error}", member.published, port.published, member.host, port.port),
+                )
+                .hint(format!("`ss -ltnp sport = :{}` shows who has it; stop that, or let it listen on 127.0.0.1 only", port.published))
+                .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn pod_number(inventory: &Inventory, set: &SetName) -> Option<u8> {
+    let pod = inventory.pods.iter().map(|pod| (&pod.name, &pod.labels));
+    let network = inventory.networks.iter().map(|network| (&network.name, &network.labels));
+    let mut ours = pod.chain(network).filter(|(name, labels)| *name == set.as_str() && labels.get(label::SET).map(String::as_str) == Some(set.as_str()));
+    ours.find_map(|(_, labels)| labels.get(label::NUMBER)?.parse().ok())
+}
+
+/// The smallest number that neither a set nor anybody's network has.
+fn free_number(containers: &[Container], inventory: &Inventory) -> Result<u8> {
+    let labels = containers.iter().map(|container| &container.labels).chain(inventory.pods.iter().map(|pod| &pod.labels));
+    let by_label = labels.filter_map(|labels| labels.get(label::NUMBER)?.parse::<u8>().ok());
+    let [first, second] = resolve::INSIDE;
+    let prefix = format!("{first}.{second}.");
+    let subnets = inventory.networks.iter().flat_map(|network| &network.subnets);
+    let by_subnet = subnets.filter_map(|subnet| subnet.subnet.strip_prefix(&prefix)?.split('.').next()?.parse::<u8>().ok());
+    let taken: Vec<u8> = by_label.chain(by_subnet).collect();
+    (1..=254).find(|number| !taken.contains(number)).ok_or_else(|| {
+        Failure::new(Kind::Failed, "254 sets exist, and there is no room for one more").hint("podfarm list shows them; podfarm destroy removes one").into()
+    })
+}
+
+/// What steps of bringing up do besides running podman.
+struct Files<'a> {
+    session: &'a Session<'a>,
+    ingredients: &'a Ingredients,
+    desired: &'a Desired,
+    seed: &'a Path,
+}
+
+impl Native for Files<'_> {
+    fn write_files(&self) -> Result<()> {
+        write_files(self.session, self.ingredients, self.desired)
+    }
+
+    fn copy_seed(&self) -> Result<()> {
+        farm::shared_from_seed(&self.session.podman, self.seed, &self.session.paths.set(&self.desired.set).join("shared"))
+    }
+}
+
+/// Writes what members mount; in files that are mounted one by one, the same inode gets the new text.
+fn write_files(session: &Session<'_>, ingredients: &Ingredients, desired: &Desired) -> Result<()> {
+    if session.dry_run {
+        return Ok(());
+    }
+    let folder = session.paths.set(&desired.set);
+    secrets::private_folder(&session.paths.data)?;
+    secrets::user_key(session)?;
+    for path in &desired.folders {
+        std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be made", path.display()))?;
+    }
+    let hosts = folder.join("hosts");
+    if std::fs::read_to_string(&hosts).ok().as_deref() != Some(&desired.hosts) {
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(&hosts, &desired.hosts).with_context(|| format!("{}: cannot be written", hosts.display()))?;
+    }
+    farm::write(&folder.join("farm"), &farm::render(&ingredients.set, desired)?)
+}
+
+/// Says that a set goes on with the seed it was created from although its inputs have changed: taking them would cost its edits.
+fn note_new_seed(session: &Session<'_>, ingredients: &Ingredients, seed: &Path) -> Result<()> {
+    if ingredients.seed(session)?.path != seed {
+        session.progress.say(&format!(
+            "note: what {0} is made from has changed; `podfarm reset {0}` takes it, and drops the edits",
+            ingredients.set.name
+        ));
+    }
+    Ok(())
+}
+
+/// Waits until every member answers, or says which does not, with what it said last.
+fn wait(session: &Session<'_>, set: &SetName, options: Up) -> Result<()> {
+    let containers = session.podman.containers()?;
+    let ours = plan::containers_of(&containers, set);
+    let questions: Vec<_> = ours.iter().flat_map(|container| probe::questions(container)).collect();
+    let died = || {
+        let containers = session.podman.containers().unwrap_or_default();
+        plan::containers_of(&containers, set).iter().any(|container| !container.running())
+    };
+    let unanswered = probe::wait(&questions, options.timeout, died);
+    if unanswered.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::new();
+    let mut told = Vec::new();
+    let now = session.podman.containers()?;
+    for container in plan::containers_of(&now, set) {
+        let why = unanswered.iter().find(|(question, _)| question.host == container.name()).map(|(_, why)| why.as_str());
+        let why = why.or((!container.running()).then_some("it has ended"));
+        if let Some(why) = why {
+            told.push(container.name().to_owned());
+            text.push_str(&format!("\n{} is {} and not ready: {why}", container.name(), container.state));
+            for line in status::last_log_lines(session, container, 8) {
+                text.push_str(&format!("\n    {line}"));
+            }
+        }
+    }
+    Err(Failure::new(Kind::Failed, format!("not all of set {set} is ready{text}"))
+        .hint(format!("podfarm logs {set} shows more; podfarm up {set} goes on from here"))
+        .into())
+}
+
+/// What podfarm calls besides podman.
+fn check_tools() -> Result<()> {
+    for (program, package) in [("ssh-keygen", "openssh-client"), ("mmdebstrap", "mmdebstrap")] {
+        if find_program(program).is_none() {
+            return Err(Failure::new(Kind::Machine, format!("{program} is not installed")).hint(format!("sudo apt-get install {package}")).into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! From a set's name to a running set, and back to nothing: what every verb shares.
+
+mod apply;
+mod bring_up;
+mod prepare;
+mod secrets;
+mod take_down;
+
+use anyhow::Result;
+
+use crate::lock::Lock;
+use crate::paths::Paths;
+use crate::plan::Stage;
+use crate::podman::Podman;
+use crate::progress::Progress;
+use crate::role::Roles;
+use crate::set::SetName;
+
+pub use bring_up::{Up, create, reset, start, up};
+pub use prepare::build;
+pub use take_down::{destroy, remove, stop};
+
+/// What every verb works with.
+pub struct Session<'a> {
+    pub paths: Paths,
+    pub podman: Podman,
+    pub roles: Roles,
+    pub progress: &'a dyn Progress,
+    /// Collect what would be done instead of doing it.
+    pub dry_run: bool,
+}
+
+/// What a verb did, or in a dry run would do.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub stages: Vec<Stage>,
+    /// The set's urls and other things worth printing when it is done.
+    pub results: Vec<String>,
+}
+
+impl Session<'_> {
+    /// Held while a set is changed.
+    ///
+    /// # Errors
+    /// Where the lock file cannot be made.
+    pub fn lock_set(&self, set: &SetName) -> Result<Option<Lock>> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        Lock::take(&self.paths.lock(&format!("set-{set}")), &format!("set {set}"), self.progress).map(Some)
+    }
+
+    /// Held from looking for a free number until it is taken, so that two sets cannot get the same one.
+    fn lock_numbers(&self) -> Result<Option<Lock>> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        Lock::take(&self.paths.lock("numbers"), "the numbering of sets", self.progress).map(Some)
+    }
+}

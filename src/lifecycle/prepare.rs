@@ -1,0 +1,142 @@
+//! What a set needs before it can be created, and what other sets need as well: images, sources, seeds.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use super::{Report, Session};
+use crate::farm::{self, SeedPlan};
+use crate::image::{self, Image};
+use crate::plan::{Stage, Step, Work};
+use crate::podman::Inventory;
+use crate::resolve;
+use crate::set::{self, Set, SetName};
+use crate::source::{self, Tree};
+
+/// A set with the identities of everything it is made from.
+pub(super) struct Ingredients {
+    pub set: Set,
+    pub images: BTreeMap<String, Image>,
+    pub trees: Vec<Tree>,
+}
+
+/// How far to prepare.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    Built,
+    Seeded,
+}
+
+impl Ingredients {
+    /// Reads a set and works out what it is made from, looking at its input files alone.
+    pub(super) fn load(session: &Session<'_>, name: &SetName) -> Result<Self> {
+        let set = set::load(name, &session.paths)?;
+        let roles = resolve::roles_of(&set, &session.roles)?;
+        let images = image::desired(&session.roles, &roles, &set.archive, set.base.as_deref())?;
+        let used = |name: &&set::SourceName| set.wikis.values().any(|wiki| wiki.mediawiki == **name);
+        let trees: Vec<_> = set
+            .sources
+            .keys()
+            .filter(used)
+            .map(|name| source::desired(name, &set.sources[name], &set.archive, &session.paths))
+            .collect();
+        for tree in &trees {
+            source::check(tree, &set)?;
+        }
+        Ok(Self { set, images, trees })
+    }
+
+    /// Image tag by role.
+    pub(super) fn tags(&self) -> BTreeMap<String, String> {
+        self.images.iter().map(|(name, image)| (name.clone(), image.tag.clone())).collect()
+    }
+
+    /// The farm's seed, which there may be already.
+    pub(super) fn seed(&self, session: &Session<'_>) -> Result<SeedPlan> {
+        farm::desired(&self.set, &self.trees, &self.images, &session.paths)
+    }
+}
+
+/// Builds the images and fetches the sources of a set.
+///
+/// # Errors
+/// Where something cannot be built or fetched.
+pub fn build(session: &Session<'_>, name: &SetName) -> Result<Report> {
+    let _lock = session.lock_set(name)?;
+    let ingredients = Ingredients::load(session, name)?;
+    let mut report = Report::default();
+    prepare(session, &ingredients, &session.podman.inventory()?, Until::Built, &mut report)?;
+    Ok(report)
+}
+
+/// Makes whatever is missing of a set's images, sources and seed.
+pub(super) fn prepare(session: &Session<'_>, ingredients: &Ingredients, inventory: &Inventory, until: Until, report: &mut Report) -> Result<()> {
+    let missing: Vec<&Image> = ingredients.images.values().filter(|image| !inventory.has_image(&image.tag)).collect();
+    let trees: Vec<&Tree> = ingredients.trees.iter().filter(|tree| !tree.present()).collect();
+    let base_missing = missing.iter().filter(|image| image.parent.is_none()).copied().collect::<Vec<_>>();
+    let others = missing.iter().filter(|image| image.parent.is_some()).copied().collect::<Vec<_>>();
+    if !missing.is_empty() || !trees.is_empty() {
+        session.podman.check()?;
+    }
+    let step = |image: &&Image| image_step(image, inventory);
+    // Sources that are Debian packages are fetched in a container of the base image, so that comes first.
+    let bases: Stage = base_missing.iter().map(step).collect();
+    announce(session, report, bases);
+    if !session.dry_run {
+        image::build_all(&base_missing, &ingredients.images, &session.roles, &session.podman, &session.paths, session.progress)?;
+    }
+    let rest: Stage = others.iter().map(step).chain(trees.iter().map(|tree| source_step(tree))).collect();
+    announce(session, report, rest);
+    if !session.dry_run {
+        std::thread::scope(|scope| {
+            let images = scope.spawn(|| {
+                image::build_all(&others, &ingredients.images, &session.roles, &session.podman, &session.paths, session.progress)
+            });
+            let fetched = trees.iter().try_for_each(|tree| source::prepare(tree, ingredients_base(ingredients), &ingredients.set, session));
+            images.join().expect("building does not panic").and(fetched)
+        })?;
+    }
+    if until == Until::Seeded {
+        seed(session, ingredients, report)?;
+    }
+    Ok(())
+}
+
+fn seed(session: &Session<'_>, ingredients: &Ingredients, report: &mut Report) -> Result<()> {
+    let plan = ingredients.seed(session)?;
+    if plan.present() {
+        return Ok(());
+    }
+    let steps = plan.wikis.iter().map(|wiki| Step::new(format!("seed wiki {}", wiki.wiki), wiki.why.clone(), Work::Seed(wiki.key.clone())));
+    announce(session, report, steps.collect());
+    if session.dry_run {
+        return Ok(());
+    }
+    farm::build(&plan, &ingredients.set, &ingredients.trees, &ingredients.images, &session.podman, &session.paths, session.progress)
+}
+
+/// Says what a stage does and why, and puts it into the report.
+fn announce(session: &Session<'_>, report: &mut Report, stage: Stage) {
+    if stage.is_empty() {
+        return;
+    }
+    if !session.dry_run {
+        for step in &stage {
+            session.progress.say(&format!("{} ({})", step.what, step.reason));
+        }
+    }
+    report.stages.push(stage);
+}
+
+fn image_step(image: &Image, inventory: &Inventory) -> Step {
+    Step::new(format!("build image {}", image.name), image::reason(image, &inventory.images), Work::Image(image.name.clone()))
+}
+
+fn source_step(tree: &Tree) -> Step {
+    Step::new(format!("fetch source {}", tree.name), "it is not in the cache", Work::Source(tree.name.to_string()))
+}
+
+/// The tag of the image that Debian packages are fetched in.
+fn ingredients_base(ingredients: &Ingredients) -> &str {
+    ingredients.images.get("base").map_or("", |image| image.tag.as_str())
+}

@@ -1,0 +1,138 @@
+//! Readiness is asked, not slept for: each member is asked through its published ports, side by side, until all answer.
+
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::desired::{PublishedPort, label, parse_ports_label};
+use crate::podman::observe::Container;
+use crate::role::Probe;
+
+/// Between two questions to a member that was not ready.
+const PAUSE: Duration = Duration::from_millis(25);
+/// How long one question may take. A first page of a wiki is slow on a cold cache.
+const QUESTION: Duration = Duration::from_secs(20);
+
+/// One question to one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The member's host name.
+    pub host: String,
+    pub ask: Ask,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Connect, and wait for the server's greeting.
+    Banner(SocketAddr),
+    /// GET this URL, and see 200 after redirections.
+    Http(String),
+}
+
+/// The questions that tell whether a container is ready, from what its labels say.
+pub fn questions(container: &Container) -> Vec<Question> {
+    let Some(published) = published(container) else { return Vec::new() };
+    let probe = container.label(label::PROBE).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let ports = ports(container);
+    let on_host = |port: u16| ports.iter().find(|known| known.port == port).map(|known| known.published);
+    let asks = match probe {
+        Probe::Banner(port) => on_host(port).map(|port| Ask::Banner((published, port).into())).into_iter().collect(),
+        Probe::Http(path) => on_host(80).map(|port| http_asks(published, port, &path, &wikis(container))).unwrap_or_default(),
+    };
+    asks.into_iter().map(|ask| Question { host: container.name().to_owned(), ask }).collect()
+}
+
+fn http_asks(address: Ipv4Addr, port: u16, path: &str, wikis: &[&str]) -> Vec<Ask> {
+    let base = base_url(&address.to_string(), port);
+    if !path.contains("{wiki}") {
+        return vec![Ask::Http(format!("{base}{path}"))];
+    }
+    wikis.iter().map(|wiki| Ask::Http(format!("{base}{}", path.replace("{wiki}", wiki)))).collect()
+}
+
+/// `http://host` or `http://host:port`.
+pub fn base_url(host: &str, port: u16) -> String {
+    if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
+}
+
+/// The address a container's ports are published on.
+pub fn published(container: &Container) -> Option<Ipv4Addr> {
+    container.label(label::PUBLISHED)?.parse().ok()
+}
+
+/// A container's published ports.
+pub fn ports(container: &Container) -> Vec<PublishedPort> {
+    parse_ports_label(container.label(label::PORTS).unwrap_or_default())
+}
+
+/// The wikis a container serves.
+pub fn wikis(container: &Container) -> Vec<&str> {
+    container.label(label::WIKIS).unwrap_or_default().split(',').filter(|wiki| !wiki.is_empty()).collect()
+}
+
+/// Asks once.
+///
+/// # Errors
+/// Why the member is not ready.
+pub fn ask(ask: &Ask, limit: Duration) -> Result<(), String> {
+    match ask {
+        Ask::Banner(address) => banner(*address, limit),
+        Ask::Http(url) => http(url, limit),
+    }
+}
+
+/// A published port accepts connections whether or not anybody listens inside, so only what the server says counts.
+fn banner(address: SocketAddr, limit: Duration) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{address}: {error}");
+    let mut stream = TcpStream::connect_timeout(&address, limit).map_err(failed)?;
+    stream.set_read_timeout(Some(limit)).map_err(failed)?;
+    match stream.read(&mut [0; 1]).map_err(failed)? {
+        0 => Err(format!("{address}: nobody listens inside yet")),
+        _ => Ok(()),
+    }
+}
+
+fn http(url: &str, limit: Duration) -> Result<(), String> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(limit)).proxy(None).build().into();
+    match agent.get(url).call() {
+        Ok(response) if response.status() == 200 => Ok(()),
+        Ok(response) => Err(format!("{url} answers {}", response.status())),
+        Err(error) => Err(format!("{url}: {error}")),
+    }
+}
+
+/// A question that was not answered in time, and why.
+pub type Unanswered = (Question, String);
+
+/// Asks all questions side by side, each again and again, until all are answered, the time is over, or `give_up`,
+/// which is called now and then, says why there is no use in waiting.
+pub fn wait(questions: &[Question], timeout: Duration, give_up: impl Fn() -> bool + Sync) -> Vec<Unanswered> {
+    let end = Instant::now() + timeout;
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let answers = std::thread::scope(|scope| {
+        let threads: Vec<_> = questions.iter().map(|question| scope.spawn(|| wait_for(question, end, &over))).collect();
+        let mut next_look = Instant::now() + Duration::from_secs(3);
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            std::thread::sleep(Duration::from_millis(5));
+            if Instant::now() > next_look {
+                if give_up() {
+                    over.store(true, std::sync::atomic::Ordering::Relaxed);
+                }
+                next_look = Instant::now() + Duration::from_secs(2);
+            }
+        }
+        threads.into_iter().map(|thread| thread.join().expect("asking does not panic")).collect::<Vec<_>>()
+    });
+    questions.iter().cloned().zip(answers).filter_map(|(question, answer)| Some((question, answer.err()?))).collect()
+}
+
+fn wait_for(question: &Question, end: Instant, over: &std::sync::atomic::AtomicBool) -> Result<(), String> {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let answer = ask(&question.ask, QUESTION.min(left.max(PAUSE)));
+        if answer.is_ok() || left.is_zero() || over.load(std::sync::atomic::Ordering::Relaxed) {
+            return answer;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}

@@ -1,0 +1,174 @@
+//! The state of sets, from one question to podman and one to each member, however many sets there are.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::desired::label;
+use crate::lifecycle::Session;
+use crate::podman::{argv, observe::Container};
+use crate::probe;
+use crate::process::{Input, side_by_side};
+use crate::set::{SetName, full_name};
+
+/// The version of the format of `status --format json`; it grows when a field is removed or changes its meaning.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// How long a member has to answer before `status` calls it not ready.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What `status --format json` prints. docs/status.md describes it.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    pub version: u32,
+    pub sets: Vec<SetStatus>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct SetStatus {
+    pub name: String,
+    /// absent, created, stopped, running, or partial: some members run and some do not.
+    pub state: String,
+    /// The url of each wiki on this host.
+    pub urls: BTreeMap<String, String>,
+    pub members: Vec<MemberStatus>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct MemberStatus {
+    pub name: String,
+    pub role: String,
+    /// As podman says: created, running, exited, …
+    pub state: String,
+    /// `ready`, or why it is not.
+    pub health: String,
+    /// The full name.
+    pub host: String,
+    /// The address inside of the set.
+    pub address: String,
+    /// The address on the host.
+    pub published: String,
+    pub ports: Vec<Port>,
+    pub urls: Vec<String>,
+    /// The id of its image.
+    pub image: String,
+    /// The hash of what was desired when it was made.
+    pub hash: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Port {
+    pub name: String,
+    pub port: u16,
+    pub published: u16,
+}
+
+/// The state of the named sets, in that order; of all that exist, if none is named.
+pub fn of(containers: &[Container], names: &[SetName]) -> Status {
+    let mut by_set: BTreeMap<String, Vec<&Container>> = names.iter().map(|name| (name.to_string(), Vec::new())).collect();
+    for container in containers {
+        let Some(set) = container.label(label::SET) else { continue };
+        match by_set.get_mut(set) {
+            Some(members) => members.push(container),
+            None if names.is_empty() => {
+                by_set.insert(set.to_owned(), vec![container]);
+            }
+            None => {}
+        }
+    }
+    let all: Vec<&Container> = by_set.values().flatten().copied().collect();
+    let health: BTreeMap<&str, String> = all.iter().map(|container| container.name()).zip(side_by_side(&all, 32, |container| health(container))).collect();
+    let mut sets: Vec<_> = by_set.iter().map(|(name, members)| set_status(name, members, &health)).collect();
+    if !names.is_empty() {
+        sets.sort_by_key(|set| names.iter().position(|name| name.as_str() == set.name));
+    }
+    Status { version: FORMAT_VERSION, sets }
+}
+
+/// The state of a set, from its members'.
+pub fn set_state(members: &[&Container]) -> &'static str {
+    let running = members.iter().filter(|container| container.running()).count();
+    match running {
+        _ if members.is_empty() => "absent",
+        0 if members.iter().all(|container| container.state == "created") => "created",
+        0 => "stopped",
+        _ if running == members.len() => "running",
+        _ => "partial",
+    }
+}
+
+fn set_status(name: &str, members: &[&Container], health: &BTreeMap<&str, String>) -> SetStatus {
+    let mut statuses: Vec<_> = members.iter().map(|container| member_status(name, container, health)).collect();
+    statuses.sort_by(|a, b| a.name.cmp(&b.name));
+    let urls = members.iter().flat_map(|container| wiki_urls(container)).collect();
+    SetStatus { name: name.to_owned(), state: set_state(members).to_owned(), urls, members: statuses }
+}
+
+fn member_status(set: &str, container: &Container, health: &BTreeMap<&str, String>) -> MemberStatus {
+    let text = |key: &str| container.label(key).unwrap_or_default().to_owned();
+    MemberStatus {
+        name: text(label::MEMBER),
+        role: text(label::ROLE),
+        state: container.state.clone(),
+        health: health.get(container.name()).cloned().unwrap_or_default(),
+        host: set.parse().map_or_else(|_| container.name().to_owned(), |set| full_name(&set, container.name())),
+        address: text(label::ADDRESS),
+        published: text(label::PUBLISHED),
+        ports: probe::ports(container).into_iter().map(|port| Port { name: port.name, port: port.port, published: port.published }).collect(),
+        urls: wiki_urls(container).into_values().collect(),
+        image: container.image_id.clone(),
+        hash: text(label::HASH),
+    }
+}
+
+/// The url of each wiki that a container serves, by the address and port that work on this host.
+pub fn wiki_urls(container: &Container) -> BTreeMap<String, String> {
+    let port = probe::ports(container).iter().find(|port| port.port == 80).map(|port| port.published);
+    let (Some(address), Some(port)) = (probe::published(container), port) else { return BTreeMap::new() };
+    let base = probe::base_url(&address.to_string(), port);
+    probe::wikis(container).iter().map(|wiki| ((*wiki).to_owned(), format!("{base}/{wiki}/mw/"))).collect()
+}
+
+fn health(container: &Container) -> String {
+    if !container.running() {
+        return "not running".to_owned();
+    }
+    let asked = probe::questions(container);
+    let why = asked.iter().find_map(|question| probe::ask(&question.ask, PATIENCE).err());
+    why.map_or_else(|| "ready".to_owned(), |why| format!("not ready: {why}"))
+}
+
+/// A member's logs on the host, by name.
+pub fn log_files(container: &Container) -> BTreeMap<String, PathBuf> {
+    container.label(label::LOGS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// The last lines of what a member said on its console and wrote into its logs.
+pub fn last_log_lines(session: &Session<'_>, container: &Container, count: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let console = session.podman.output(&argv::logs(container.name(), count), Input::Nothing).unwrap_or_default();
+    lines.extend(console.lines().map(|line| format!("console: {line}")));
+    for (name, file) in log_files(container) {
+        lines.extend(tail(&file, count).into_iter().map(|line| format!("{name}: {line}")));
+    }
+    lines
+}
+
+/// The last lines of a file that may be large; nothing where it cannot be read.
+pub fn tail(file: &Path, count: usize) -> Vec<String> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(file)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(1 << 20)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
+}
