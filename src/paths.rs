@@ -19,20 +19,20 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// The folders as the environment says.
+    /// The folders as the environment says: PODFARM_CONFIG, PODFARM_DATA and PODFARM_CACHE name one each, apart from podman's own.
     ///
     /// # Errors
     /// [`Kind::Machine`] where there is no home folder.
     pub fn from_environment() -> Result<Self> {
-        let folder = |variable: &str, default: &str| {
-            let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-            set.or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm"))
+        let absolute = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = |own: &str, xdg: &str, default: &str| {
+            absolute(own).or_else(|| absolute(xdg).or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm")))
         };
         let all = || {
             Some(Self {
-                config: folder("XDG_CONFIG_HOME", ".config")?,
-                data: folder("XDG_DATA_HOME", ".local/share")?,
-                cache: folder("XDG_CACHE_HOME", ".cache")?,
+                config: folder("PODFARM_CONFIG", "XDG_CONFIG_HOME", ".config")?,
+                data: folder("PODFARM_DATA", "XDG_DATA_HOME", ".local/share")?,
+                cache: folder("PODFARM_CACHE", "XDG_CACHE_HOME", ".cache")?,
             })
         };
         all().ok_or_else(|| Failure::new(Kind::Machine, "HOME is not set").hint("set HOME to your home folder").into())

@@ -220,8 +220,8 @@ impl Checker<'_> {
                 &format!("add it under sources:, or use one of {}", known.join(", ")),
             ));
         }
-        let lang = written.lang.unwrap_or_else(|| "en".to_owned());
-        if !lang.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())) {
+        let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if let Some(lang) = written.lang.as_deref().filter(|lang| !lang.split('-').all(is_part)) {
             return Err(self.wrong(&at, format!("{lang:?} is no language"), "write a code such as en, el or zh-hans"));
         }
         let db = match written.db {
@@ -238,8 +238,8 @@ impl Checker<'_> {
         Ok(Wiki {
             commons: written.commons.unwrap_or(db.as_str() == "commonswiki"),
             db,
-            lang,
-            title: written.title.unwrap_or_else(|| name.to_string()),
+            lang: written.lang,
+            title: written.title,
             mediawiki,
             import: written.import.0.iter().map(|path| self.path(path)).collect(),
             private: written.private,

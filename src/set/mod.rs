@@ -62,9 +62,10 @@ pub enum Source {
 #[derive(Clone, Debug)]
 pub struct Wiki {
     pub db: DatabaseName,
-    pub lang: String,
-    /// The site's name, `$wgSitename`.
-    pub title: String,
+    /// `None`: what its imported content says, else English.
+    pub lang: Option<String>,
+    /// The site's name, `$wgSitename`; `None`: what its imported content says, else the wiki's name.
+    pub title: Option<String>,
     /// The source of its MediaWiki.
     pub mediawiki: SourceName,
     pub import: Vec<PathBuf>,
