@@ -1,16 +1,18 @@
 //! From a set to what it comes to: pure, so that it can be tested without podman.
 
+mod container;
+mod placeholder;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use sha2::{Digest, Sha256};
 
-use crate::desired::{Desired, Member, PublishedPort, label, ports_label, secret_prefix};
+use self::container::{arguments, finish, mount_folders, secrets_of};
+use crate::desired::{Desired, Member, PublishedPort, label, secret_prefix};
 use crate::paths::Paths;
-use crate::podman::argv::label_options;
-use crate::role::{Kind, Mount, Role, Roles, SSH};
+use crate::role::{Kind, Role, Roles, SSH};
 use crate::set::{self, MemberName, Set};
 
 /// The first two parts of all addresses inside of sets, and of those on the host.
@@ -235,173 +237,4 @@ fn set_labels(set: &Set, world: &World<'_>) -> Vec<(String, String)> {
         labels.push((label::SEED.to_owned(), seed.display().to_string()));
     }
     labels
-}
-
-/// The role's own secrets, and the host key that sshd needs everywhere; each with its owner inside.
-fn secrets_of(role: &Role) -> impl Iterator<Item = (&str, u32)> {
-    role.secrets.iter().map(|secret| (secret.name.as_str(), secret.owner)).chain([("ssh-host-key", 0)])
-}
-
-/// The folders on the host that a mount needs to be there.
-fn mount_folders(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> Vec<std::path::PathBuf> {
-    let folder = world.paths.set(&set.name);
-    match mount {
-        Mount::Own { name, .. } => vec![folder.join(member.as_str()).join(name)],
-        Mount::Shared { name, .. } => vec![folder.join("shared").join(name)],
-        Mount::Seed { name, .. } => {
-            ["data", "work"].iter().map(|layer| folder.join(member.as_str()).join(name).join(layer)).collect()
-        }
-        Mount::Farm { .. } => vec![folder.join("farm")],
-        Mount::Sources { .. } => Vec::new(),
-    }
-}
-
-/// The `--volume` values of a mount.
-fn volumes(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> Vec<String> {
-    let folders = mount_folders(mount, set, member, world);
-    let shown = |index: usize| folders[index].display();
-    match mount {
-        Mount::Own { at, .. } | Mount::Shared { at, read_only: false, .. } => vec![format!("{}:{}", shown(0), at.display())],
-        Mount::Shared { at, read_only: true, .. } | Mount::Farm { at } => vec![format!("{}:{}:ro", shown(0), at.display())],
-        Mount::Sources { at } => {
-            world.trees.iter().map(|(name, path)| format!("{}:{}/{name}:ro", path.display(), at.display())).collect()
-        }
-        Mount::Seed { name, at } => {
-            let seed = world.seed.map(|seed| seed.join(name)).unwrap_or_default();
-            vec![format!("{}:{}:O,upperdir={},workdir={}", seed.display(), at.display(), shown(0), shown(1))]
-        }
-    }
-}
-
-/// Where each of a member's logs lies on the host.
-fn log_files(set: &Set, draft: &Draft<'_>, world: &World<'_>) -> BTreeMap<String, std::path::PathBuf> {
-    let own = draft.role.mounts.iter().filter_map(|mount| match mount {
-        Mount::Own { name, at } => Some((world.paths.set(&set.name).join(draft.name.as_str()).join(name), at)),
-        _ => None,
-    });
-    let own: Vec<_> = own.collect();
-    let on_host = |inside: &std::path::PathBuf| own.iter().find_map(|(host, at)| Some(host.join(inside.strip_prefix(at).ok()?)));
-    draft.role.logs.iter().filter_map(|(name, inside)| Some((name.clone(), on_host(inside)?))).collect()
-}
-
-/// What follows `podman create`, all but the label that holds its hash.
-fn arguments(
-    set: &Set,
-    draft: &Draft<'_>,
-    member: &Member,
-    members: &[Member],
-    network: &str,
-    world: &World<'_>,
-) -> Result<Vec<String>> {
-    let folder = world.paths.set(&set.name);
-    let mut labels = set_labels(set, world);
-    labels.push((label::MEMBER.to_owned(), member.name.to_string()));
-    labels.push((label::MEMBER_NUMBER.to_owned(), member.number.to_string()));
-    labels.push((label::ROLE.to_owned(), member.role.clone()));
-    labels.push((label::IMAGE.to_owned(), member.image.clone()));
-    labels.push((label::ADDRESS.to_owned(), member.address.to_string()));
-    labels.push((label::PUBLISHED.to_owned(), member.published.to_string()));
-    labels.push((label::PORTS.to_owned(), ports_label(&member.ports)));
-    labels.push((label::PROBE.to_owned(), serde_json::to_string(&draft.role.probe)?));
-    labels.push((label::LOGS.to_owned(), serde_json::to_string(&log_files(set, draft, world))?));
-    if matches!(draft.role.probe, crate::role::Probe::Http(_)) {
-        let wikis: Vec<_> = set.wikis.keys().map(set::WikiName::as_str).collect();
-        labels.push((label::WIKIS.to_owned(), wikis.join(",")));
-    }
-    let mut words: Vec<String> = Vec::new();
-    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
-    option("--name", member.host.clone());
-    option("--hostname", member.host.clone());
-    option("--pod", set.name.to_string());
-    option("--network", set.name.to_string());
-    option("--ip", member.address.to_string());
-    for port in &member.ports {
-        option("--publish", format!("{}:{}:{}", member.published, port.published, port.port));
-    }
-    option("--volume", format!("{}:/etc/hosts:ro", folder.join("hosts").display()));
-    option("--volume", format!("{}:/run/podfarm/authorized_keys:ro", world.paths.data.join("ssh/id_ed25519.pub").display()));
-    for volume in draft.role.mounts.iter().flat_map(|mount| volumes(mount, set, &member.name, world)) {
-        option("--volume", volume);
-    }
-    for (name, owner) in secrets_of(draft.role) {
-        option("--secret", format!("{}{name},target={name},uid={owner},mode=0400", secret_prefix(&set.name)));
-    }
-    option("--cap-drop", "all".to_owned());
-    for capability in &draft.role.capabilities {
-        option("--cap-add", capability.clone());
-    }
-    option("--security-opt", "no-new-privileges".to_owned());
-    option("--stop-signal", draft.role.stop.signal.clone());
-    option("--stop-timeout", draft.role.stop.seconds.to_string());
-    words.push("--no-hosts".to_owned());
-    words.extend(label_options(&labels));
-    words.push(member.image.clone());
-    words.extend(entrypoint_arguments(set, draft, member, members, network)?);
-    Ok(words)
-}
-
-/// Puts the hash of everything else into a label, in front of the image.
-fn finish(mut member: Member, mut arguments: Vec<String>) -> Member {
-    member.hash = format!("{:x}", Sha256::digest(arguments.join("\0")));
-    arguments.splice(0..0, ["--label".to_owned(), format!("{}={}", label::HASH, member.hash)]);
-    member.arguments = arguments;
-    member
-}
-
-fn entrypoint_arguments(set: &Set, draft: &Draft<'_>, member: &Member, members: &[Member], network: &str) -> Result<Vec<String>> {
-    let mut arguments: BTreeMap<&str, String> = BTreeMap::from([
-        ("SET", set.name.to_string()),
-        ("MEMBER", member.name.to_string()),
-        ("HOST", member.host.clone()),
-        ("FQDN", member.full_name.clone()),
-    ]);
-    for (key, value) in draft.role.arguments.iter().chain(&draft.kind.arguments) {
-        let value = fill(value, |placeholder| placeholder_value(placeholder, set, draft, member, members, network))
-            .map_err(|unknown| anyhow!("role {}: {key} has an unknown placeholder {{{unknown}}}", draft.role_name))?;
-        arguments.insert(key, value);
-    }
-    Ok(arguments.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
-}
-
-fn placeholder_value(
-    name: &str,
-    set: &Set,
-    draft: &Draft<'_>,
-    member: &Member,
-    members: &[Member],
-    network: &str,
-) -> Option<String> {
-    let providers = |service: &str| {
-        members.iter().filter(move |member| member.provides.iter().any(|provided| provided == service)).collect::<Vec<_>>()
-    };
-    let joined = |values: Vec<String>| values.join(",");
-    Some(match name.split_once('.') {
-        Some(("host", service)) => providers(service).first().map(|member| member.host.clone()).unwrap_or_default(),
-        Some(("hosts", service)) => joined(providers(service).iter().map(|member| member.host.clone()).collect()),
-        Some(("addresses", service)) => joined(providers(service).iter().map(|member| member.address.to_string()).collect()),
-        Some(("option", option)) => draft.options.get(option)?.clone(),
-        Some(_) => return None,
-        None => match name {
-            "number" => member.number.to_string(),
-            "address" => member.address.to_string(),
-            "network" => network.to_owned(),
-            "databases" => joined(set.wikis.values().map(|wiki| wiki.db.to_string()).collect()),
-            "wikis" => joined(set.wikis.keys().map(ToString::to_string).collect()),
-            _ => return None,
-        },
-    })
-}
-
-/// Replaces every `{name}`; the error is the first name that has no value.
-fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').ok_or_else(|| after.to_owned())?;
-        filled.push_str(before);
-        filled.push_str(&value(name).ok_or_else(|| name.to_owned())?);
-        rest = after;
-    }
-    filled.push_str(rest);
-    Ok(filled)
 }

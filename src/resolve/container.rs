@@ -1,0 +1,125 @@
+//! The arguments of `podman create`: what a container is given of the host.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use sha2::{Digest, Sha256};
+
+use super::placeholder::entrypoint_arguments;
+use super::{Draft, World, set_labels};
+use crate::desired::{Member, label, ports_label, secret_prefix};
+use crate::podman::argv::label_options;
+use crate::role::{Mount, Probe, Role};
+use crate::set::{self, MemberName, Set};
+
+/// The role's own secrets, and the host key that sshd needs everywhere; each with its owner inside.
+pub(super) fn secrets_of(role: &Role) -> impl Iterator<Item = (&str, u32)> {
+    role.secrets.iter().map(|secret| (secret.name.as_str(), secret.owner)).chain([("ssh-host-key", 0)])
+}
+
+/// The folders on the host that a mount needs to be there.
+pub(super) fn mount_folders(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> Vec<PathBuf> {
+    let folder = world.paths.set(&set.name);
+    match mount {
+        Mount::Own { name, .. } => vec![folder.join(member.as_str()).join(name)],
+        Mount::Shared { name, .. } => vec![folder.join("shared").join(name)],
+        Mount::Seed { name, .. } => {
+            ["data", "work"].iter().map(|layer| folder.join(member.as_str()).join(name).join(layer)).collect()
+        }
+        Mount::Farm { .. } => vec![folder.join("farm")],
+        Mount::Sources { .. } => Vec::new(),
+    }
+}
+
+/// The `--volume` values of a mount.
+fn volumes(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> Vec<String> {
+    let folders = mount_folders(mount, set, member, world);
+    let shown = |index: usize| folders[index].display();
+    match mount {
+        Mount::Own { at, .. } | Mount::Shared { at, read_only: false, .. } => vec![format!("{}:{}", shown(0), at.display())],
+        Mount::Shared { at, read_only: true, .. } | Mount::Farm { at } => vec![format!("{}:{}:ro", shown(0), at.display())],
+        Mount::Sources { at } => {
+            world.trees.iter().map(|(name, path)| format!("{}:{}/{name}:ro", path.display(), at.display())).collect()
+        }
+        Mount::Seed { name, at } => {
+            let seed = world.seed.map(|seed| seed.join(name)).unwrap_or_default();
+            vec![format!("{}:{}:O,upperdir={},workdir={}", seed.display(), at.display(), shown(0), shown(1))]
+        }
+    }
+}
+
+/// Where each of a member's logs lies on the host.
+fn log_files(set: &Set, draft: &Draft<'_>, world: &World<'_>) -> BTreeMap<String, PathBuf> {
+    let own = draft.role.mounts.iter().filter_map(|mount| match mount {
+        Mount::Own { name, at } => Some((world.paths.set(&set.name).join(draft.name.as_str()).join(name), at)),
+        _ => None,
+    });
+    let own: Vec<_> = own.collect();
+    let on_host = |inside: &PathBuf| own.iter().find_map(|(host, at)| Some(host.join(inside.strip_prefix(at).ok()?)));
+    draft.role.logs.iter().filter_map(|(name, inside)| Some((name.clone(), on_host(inside)?))).collect()
+}
+
+/// What follows `podman create`, all but the label that holds its hash.
+pub(super) fn arguments(
+    set: &Set,
+    draft: &Draft<'_>,
+    member: &Member,
+    members: &[Member],
+    network: &str,
+    world: &World<'_>,
+) -> Result<Vec<String>> {
+    let folder = world.paths.set(&set.name);
+    let mut labels = set_labels(set, world);
+    labels.push((label::MEMBER.to_owned(), member.name.to_string()));
+    labels.push((label::MEMBER_NUMBER.to_owned(), member.number.to_string()));
+    labels.push((label::ROLE.to_owned(), member.role.clone()));
+    labels.push((label::IMAGE.to_owned(), member.image.clone()));
+    labels.push((label::ADDRESS.to_owned(), member.address.to_string()));
+    labels.push((label::PUBLISHED.to_owned(), member.published.to_string()));
+    labels.push((label::PORTS.to_owned(), ports_label(&member.ports)));
+    labels.push((label::PROBE.to_owned(), serde_json::to_string(&draft.role.probe)?));
+    labels.push((label::LOGS.to_owned(), serde_json::to_string(&log_files(set, draft, world))?));
+    if matches!(draft.role.probe, Probe::Http(_)) {
+        let wikis: Vec<_> = set.wikis.keys().map(set::WikiName::as_str).collect();
+        labels.push((label::WIKIS.to_owned(), wikis.join(",")));
+    }
+    let mut words: Vec<String> = Vec::new();
+    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    option("--name", member.host.clone());
+    option("--hostname", member.host.clone());
+    option("--pod", set.name.to_string());
+    option("--network", set.name.to_string());
+    option("--ip", member.address.to_string());
+    for port in &member.ports {
+        option("--publish", format!("{}:{}:{}", member.published, port.published, port.port));
+    }
+    option("--volume", format!("{}:/etc/hosts:ro", folder.join("hosts").display()));
+    option("--volume", format!("{}:/run/podfarm/authorized_keys:ro", world.paths.data.join("ssh/id_ed25519.pub").display()));
+    for volume in draft.role.mounts.iter().flat_map(|mount| volumes(mount, set, &member.name, world)) {
+        option("--volume", volume);
+    }
+    for (name, owner) in secrets_of(draft.role) {
+        option("--secret", format!("{}{name},target={name},uid={owner},mode=0400", secret_prefix(&set.name)));
+    }
+    option("--cap-drop", "all".to_owned());
+    for capability in &draft.role.capabilities {
+        option("--cap-add", capability.clone());
+    }
+    option("--security-opt", "no-new-privileges".to_owned());
+    option("--stop-signal", draft.role.stop.signal.clone());
+    option("--stop-timeout", draft.role.stop.seconds.to_string());
+    words.push("--no-hosts".to_owned());
+    words.extend(label_options(&labels));
+    words.push(member.image.clone());
+    words.extend(entrypoint_arguments(set, draft, member, members, network)?);
+    Ok(words)
+}
+
+/// Puts the hash of everything else into a label, in front of the image.
+pub(super) fn finish(mut member: Member, mut arguments: Vec<String>) -> Member {
+    member.hash = format!("{:x}", Sha256::digest(arguments.join("\0")));
+    arguments.splice(0..0, ["--label".to_owned(), format!("{}={}", label::HASH, member.hash)]);
+    member.arguments = arguments;
+    member
+}
