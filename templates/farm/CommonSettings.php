@@ -124,12 +124,17 @@ if ( $farm->data['wikis'][$wgDBname]['private'] ) {
 $wgShowExceptionDetails = true;
 $wgShowHostnames = true;
 foreach ( [
-	'exception', 'error', 'fatal', 'DBConnection', 'DBQuery', 'DBReplication', 'DBTransaction', 'authentication', 'import',
-	'FileOperation', 'runJobs', 'slow-parse', 'thumbnail',
-] as $farmChannel ) {
-	$wgDebugLogGroups[$farmChannel] = Farm::LOGS . "/$farmChannel.log";
+	'exception' => 'debug', 'error' => 'debug', 'fatal' => 'debug', 'slow-parse' => 'debug', 'import' => 'debug',
+	'authentication' => 'info', 'runJobs' => 'info', 'thumbnail' => 'info', 'DBConnection' => 'warning', 'DBQuery' => 'warning',
+	'DBReplication' => 'warning', 'FileOperation' => 'warning', 'objectcache' => 'warning', 'session' => 'warning',
+] as $farmChannel => $farmLevel ) {
+	$wgDebugLogGroups[$farmChannel] = [ 'destination' => Farm::LOGS . "/$farmChannel.log", 'level' => $farmLevel ];
 }
 $wgDBerrorLog = Farm::LOGS . '/dberror.log';
+// Everything, for those who ask: it is a lot. In the set's log folder: touch debug.
+if ( is_file( Farm::LOGS . '/debug' ) ) {
+	$wgDebugLogFile = Farm::LOGS . "/debug-$farmWiki.log";
+}
 
 # Skins and extensions: those of this list that the wiki's MediaWiki brings along
 
