@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use crate::podman::argv;
+use crate::probe::Endpoint;
 use crate::process::Argv;
 use crate::role::Probe;
 use crate::set::{MemberName, SetName, WikiName};
@@ -68,6 +69,8 @@ pub struct Member {
     pub ports: Vec<PublishedPort>,
     pub image: String,
     pub probe: Probe,
+    /// The wikis it serves.
+    pub wikis: Vec<String>,
     pub hash: String,
     /// What follows `podman create` or `podman run --detach`.
     pub(crate) arguments: Vec<String>,
@@ -82,6 +85,17 @@ pub struct PublishedPort {
 }
 
 impl Member {
+    /// How it will be reached and asked.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            host: self.host.clone(),
+            published: self.published,
+            ports: self.ports.clone(),
+            probe: self.probe.clone(),
+            wikis: self.wikis.clone(),
+        }
+    }
+
     pub fn create(&self) -> Argv {
         argv::podman().arg("create").args(self.arguments.clone())
     }

@@ -1,5 +1,6 @@
 //! Readiness is asked, not slept for: each member is asked through its published ports, side by side, until all answer.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -29,20 +30,54 @@ pub enum Ask {
     Http(String),
 }
 
-/// The questions that tell whether a container is ready, from what its labels say.
-pub fn questions(container: &Container) -> Vec<Question> {
-    let Some(published) = published(container) else { return Vec::new() };
-    let probe = container.label(label::PROBE).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let ports = ports(container);
-    let on_host = |port: u16| ports.iter().find(|known| known.port == port).map(|known| known.published);
-    let asks = match probe {
-        Probe::Banner(port) => on_host(port).map(|port| Ask::Banner((published, port).into())).into_iter().collect(),
-        Probe::Http(path) => on_host(80).map(|port| http_asks(published, port, &path, &wikis(container))).unwrap_or_default(),
-    };
-    asks.into_iter().map(|ask| Question { host: container.name().to_owned(), ask }).collect()
+/// Where a member can be reached on this host, and how to ask it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The member's host name.
+    pub host: String,
+    pub published: Ipv4Addr,
+    pub ports: Vec<PublishedPort>,
+    pub probe: Probe,
+    /// The wikis it serves.
+    pub wikis: Vec<String>,
 }
 
-fn http_asks(address: Ipv4Addr, port: u16, path: &str, wikis: &[&str]) -> Vec<Ask> {
+impl Endpoint {
+    /// What a container's labels say; `None` where they do not say enough.
+    pub fn of(container: &Container) -> Option<Self> {
+        let text = |key| container.label(key).unwrap_or_default();
+        Some(Self {
+            host: container.name().to_owned(),
+            published: container.label(label::PUBLISHED)?.parse().ok()?,
+            ports: parse_ports_label(text(label::PORTS)),
+            probe: serde_json::from_str(text(label::PROBE)).unwrap_or_default(),
+            wikis: text(label::WIKIS).split(',').filter(|wiki| !wiki.is_empty()).map(str::to_owned).collect(),
+        })
+    }
+
+    /// Where a port of the container is on the host.
+    pub fn on_host(&self, port: u16) -> Option<u16> {
+        self.ports.iter().find(|known| known.port == port).map(|known| known.published)
+    }
+
+    /// The url of each wiki it serves, by the address and port that work on this host.
+    pub fn wiki_urls(&self) -> BTreeMap<String, String> {
+        let Some(port) = self.on_host(80) else { return BTreeMap::new() };
+        let base = base_url(&self.published.to_string(), port);
+        self.wikis.iter().map(|wiki| (wiki.clone(), format!("{base}/{wiki}/mw/"))).collect()
+    }
+
+    /// The questions that tell whether it is ready.
+    pub fn questions(&self) -> Vec<Question> {
+        let asks = match &self.probe {
+            Probe::Banner(port) => self.on_host(*port).map(|port| Ask::Banner((self.published, port).into())).into_iter().collect(),
+            Probe::Http(path) => self.on_host(80).map(|port| http_asks(self.published, port, path, &self.wikis)).unwrap_or_default(),
+        };
+        asks.into_iter().map(|ask| Question { host: self.host.clone(), ask }).collect()
+    }
+}
+
+fn http_asks(address: Ipv4Addr, port: u16, path: &str, wikis: &[String]) -> Vec<Ask> {
     let base = base_url(&address.to_string(), port);
     if !path.contains("{wiki}") {
         return vec![Ask::Http(format!("{base}{path}"))];
@@ -53,21 +88,6 @@ fn http_asks(address: Ipv4Addr, port: u16, path: &str, wikis: &[&str]) -> Vec<As
 /// `http://host` or `http://host:port`.
 pub fn base_url(host: &str, port: u16) -> String {
     if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
-}
-
-/// The address a container's ports are published on.
-pub fn published(container: &Container) -> Option<Ipv4Addr> {
-    container.label(label::PUBLISHED)?.parse().ok()
-}
-
-/// A container's published ports.
-pub fn ports(container: &Container) -> Vec<PublishedPort> {
-    parse_ports_label(container.label(label::PORTS).unwrap_or_default())
-}
-
-/// The wikis a container serves.
-pub fn wikis(container: &Container) -> Vec<&str> {
-    container.label(label::WIKIS).unwrap_or_default().split(',').filter(|wiki| !wiki.is_empty()).collect()
 }
 
 /// Asks once.

@@ -103,12 +103,43 @@ pub struct Secret {
 
 /// How to ask a member whether it is ready. All forms go through the member's published ports, and none costs a podman process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(try_from = "ProbeKeys", into = "ProbeKeys")]
 pub enum Probe {
     /// The server on this port of the container greets those who connect, as MariaDB, sshd and many others do.
     Banner(u16),
     /// This path on port 80 answers 200, after redirections; `{wiki}` in it stands for each wiki in turn.
     Http(String),
+}
+
+/// A probe as it is written: a map of one key, which serde's YAML has no enum for without tags.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProbeKeys {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    banner: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<String>,
+}
+
+impl TryFrom<ProbeKeys> for Probe {
+    type Error = &'static str;
+
+    fn try_from(keys: ProbeKeys) -> Result<Self, Self::Error> {
+        match keys {
+            ProbeKeys { banner: Some(port), http: None } => Ok(Self::Banner(port)),
+            ProbeKeys { banner: None, http: Some(path) } => Ok(Self::Http(path)),
+            _ => Err("a probe is {banner: PORT} or {http: PATH}"),
+        }
+    }
+}
+
+impl From<Probe> for ProbeKeys {
+    fn from(probe: Probe) -> Self {
+        match probe {
+            Probe::Banner(port) => Self { banner: Some(port), http: None },
+            Probe::Http(path) => Self { banner: None, http: Some(path) },
+        }
+    }
 }
 
 impl Default for Probe {

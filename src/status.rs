@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::desired::label;
+use crate::desired::{label, parse_ports_label};
 use crate::lifecycle::Session;
 use crate::podman::{argv, observe::Container};
-use crate::probe;
+use crate::probe::{self, Endpoint};
 use crate::process::{Input, side_by_side};
 use crate::set::{SetName, full_name};
 
@@ -117,26 +117,23 @@ fn member_status(set: &str, container: &Container, health: &BTreeMap<&str, Strin
         host: set.parse().map_or_else(|_| container.name().to_owned(), |set| full_name(&set, container.name())),
         address: text(label::ADDRESS),
         published: text(label::PUBLISHED),
-        ports: probe::ports(container).into_iter().map(|port| Port { name: port.name, port: port.port, published: port.published }).collect(),
+        ports: parse_ports_label(container.label(label::PORTS).unwrap_or_default()).into_iter().map(|port| Port { name: port.name, port: port.port, published: port.published }).collect(),
         urls: wiki_urls(container).into_values().collect(),
         image: container.image_id.clone(),
         hash: text(label::HASH),
     }
 }
 
-/// The url of each wiki that a container serves, by the address and port that work on this host.
+/// The url of each wiki that a container serves.
 pub fn wiki_urls(container: &Container) -> BTreeMap<String, String> {
-    let port = probe::ports(container).iter().find(|port| port.port == 80).map(|port| port.published);
-    let (Some(address), Some(port)) = (probe::published(container), port) else { return BTreeMap::new() };
-    let base = probe::base_url(&address.to_string(), port);
-    probe::wikis(container).iter().map(|wiki| ((*wiki).to_owned(), format!("{base}/{wiki}/mw/"))).collect()
+    Endpoint::of(container).map(|endpoint| endpoint.wiki_urls()).unwrap_or_default()
 }
 
 fn health(container: &Container) -> String {
     if !container.running() {
         return "not running".to_owned();
     }
-    let asked = probe::questions(container);
+    let asked = Endpoint::of(container).map(|endpoint| endpoint.questions()).unwrap_or_default();
     let why = asked.iter().find_map(|question| probe::ask(&question.ask, PATIENCE).err());
     why.map_or_else(|| "ready".to_owned(), |why| format!("not ready: {why}"))
 }

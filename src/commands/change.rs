@@ -5,11 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::cli::{self, Command};
-use crate::failure::{Failure, Kind};
 use crate::lifecycle::{self, Report, Session, Up};
 use crate::plan::{Step, Work};
 use crate::set::SetName;
-use crate::status;
 use crate::ui::Ui;
 
 /// One verb on one set.
@@ -22,7 +20,6 @@ pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
         let verb: Verb = Box::new(move |session, set| verb(session, set, options));
         (up.changing.sets, up.changing.dry_run, verb)
     };
-    let prints_urls = matches!(command, Command::Up(_) | Command::Start(_) | Command::Reset(_));
     let reasons = matches!(command, Command::Plan(_));
     let (sets, dry_run, verb) = match command {
         Command::Up(up) => waiting(up, lifecycle::up),
@@ -43,8 +40,7 @@ pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
         match verb(&session, set) {
             Ok(report) if reasons => print_plan(set, &report, ui),
             Ok(report) if dry_run => print_commands(&report, ui),
-            Ok(_) if prints_urls => print_urls(&session, set, ui)?,
-            Ok(_) => {}
+            Ok(report) => report.urls.values().for_each(|url| ui.result(url)),
             Err(error) => failures.push((set, error)),
         }
     }
@@ -79,16 +75,4 @@ fn shown(step: &Step) -> String {
         Work::Secret(name) => format!("{} < (fresh random bytes)", crate::podman::argv::secret_create(name)),
         _ => format!("# {} ({})", step.what, step.reason),
     }
-}
-
-fn print_urls(session: &Session<'_>, set: &SetName, ui: &Ui) -> Result<()> {
-    let containers = session.podman.containers()?;
-    let ours = crate::plan::containers_of(&containers, set);
-    if ours.is_empty() {
-        return Err(Failure::new(Kind::Failed, format!("set {set} has gone while it came up")).into());
-    }
-    for (_, url) in ours.iter().flat_map(|container| status::wiki_urls(container)) {
-        ui.result(&url);
-    }
-    Ok(())
 }

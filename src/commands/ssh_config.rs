@@ -6,7 +6,7 @@ use crate::cli::SshConfig;
 use crate::desired::label;
 use crate::lifecycle::Session;
 use crate::podman::observe::Container;
-use crate::probe;
+use crate::probe::Endpoint;
 use crate::role::SSH;
 use crate::set::{SetName, full_name};
 use crate::ui::Ui;
@@ -33,10 +33,11 @@ pub fn run(session: &Session<'_>, arguments: &SshConfig, ui: &Ui) -> Result<()> 
 }
 
 fn entry(session: &Session<'_>, set: &SetName, container: &Container) -> String {
-    let published = probe::published(container).map(|address| address.to_string()).unwrap_or_default();
-    let port = probe::ports(container).iter().find(|port| port.port == SSH.port).map_or(SSH.port, |port| port.published);
+    let Some(endpoint) = Endpoint::of(container) else { return String::new() };
     format!(
         "\nHost {host} {full}\n  HostName {published}\n  Port {port}\n  User root\n  IdentityFile {key}\n  IdentitiesOnly yes\n  HostKeyAlias {set}.podfarm\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking yes\n  ForwardAgent no\n",
+        published = endpoint.published,
+        port = endpoint.on_host(SSH.port).unwrap_or(SSH.port),
         host = container.name(),
         full = full_name(set, container.name()),
         key = quoted(&session.paths.data.join("ssh/id_ed25519").display().to_string()),

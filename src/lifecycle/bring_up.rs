@@ -8,17 +8,18 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::apply::{Native, NoNative, OnFailure, apply};
-use super::prepare::{Ingredients, Until, prepare};
+use super::prepare::{Ingredients, Until, is_prepared, prepare};
 use super::{Report, Session, secrets};
-use crate::desired::{Desired, PublishedPort, label};
+use crate::desired::{Desired, Member, PublishedPort, label};
 use crate::failure::{Failure, Kind};
 use crate::farm;
 use crate::plan::{self, Goal};
 use crate::podman::{Inventory, observe::Container};
+use crate::probe::{self, Endpoint};
 use crate::process::find_program;
 use crate::resolve::{self, World};
 use crate::set::SetName;
-use crate::{probe, status};
+use crate::status;
 
 /// How a set is brought up.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +35,8 @@ pub struct Up {
 pub fn up(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> {
     let _lock = session.lock_set(name)?;
     let mut report = Report::default();
-    bring(session, name, Goal::Running, &mut report)?;
-    if !session.dry_run {
-        wait(session, name, options)?;
-    }
+    let endpoints = bring(session, name, Goal::Running, &mut report)?;
+    wait(session, name, endpoints, options, &mut report)?;
     Ok(report)
 }
 
@@ -64,9 +63,8 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
         return Err(Failure::new(Kind::Failed, format!("set {name} was not created")).hint(format!("podfarm create {name}, or podfarm up {name}")).into());
     }
     apply(session, &mut report, plan::start(name, &containers), &NoNative, OnFailure::Stop)?;
-    if !session.dry_run {
-        wait(session, name, options)?;
-    }
+    let endpoints = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
+    wait(session, name, endpoints, options, &mut report)?;
     Ok(report)
 }
 
@@ -91,39 +89,45 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let folders = folders.map(|folder: PathBuf| session.paths.set(name).join(folder)).filter(|folder| folder.exists());
     stages.push(folders.map(|folder| plan::Step::new(format!("remove {}", folder.display()), "edits are in it", plan::Work::RemoveFolder(folder))).collect());
     apply(session, &mut report, stages, &NoNative, OnFailure::Stop)?;
-    bring(session, name, if running { Goal::Running } else { Goal::Created }, &mut report)?;
-    if running && !session.dry_run {
-        wait(session, name, options)?;
+    let endpoints = bring(session, name, if running { Goal::Running } else { Goal::Created }, &mut report)?;
+    if running {
+        wait(session, name, endpoints, options, &mut report)?;
     }
     Ok(report)
 }
 
-/// Does what is missing between a set's state and a goal.
-fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report) -> Result<()> {
+/// Does what is missing between a set's state and a goal, and says where its members can then be reached.
+fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report) -> Result<Vec<Endpoint>> {
     check_tools()?;
     let ingredients = Ingredients::load(session, name)?;
     let mut containers = session.podman.containers()?;
-    let mut existing = Existing::of(&containers, name);
+    let existing = Existing::of(&containers, name);
     let kept = existing.seed.clone().filter(|seed| seed.exists());
     if let (Some(number), Some(seed)) = (existing.number, &kept) {
-        // A set that is up is told from one question to podman.
+        // That a set is up takes one question to podman.
         let desired = resolved(session, &ingredients, &existing, number, seed)?;
         if plan::is_up(&desired, &containers) {
             write_files(session, &ingredients, &desired)?;
-            return note_new_seed(session, &ingredients, seed);
+            note_new_seed(session, &ingredients, seed)?;
+            return Ok(endpoints(&desired));
         }
     }
-    let inventory = session.podman.inventory()?;
-    prepare(session, &ingredients, &inventory, if kept.is_some() { Until::Built } else { Until::Seeded }, report)?;
+    let mut numbering = session.lock_numbers()?;
+    let mut inventory = session.podman.inventory()?;
+    let until = if kept.is_some() { Until::Built } else { Until::Seeded };
+    if !is_prepared(session, &ingredients, &inventory, until)? {
+        // Building and importing take long, and other sets need not wait for it.
+        drop(numbering.take());
+        prepare(session, &ingredients, &inventory, until, report)?;
+        numbering = session.lock_numbers()?;
+        containers = session.podman.containers()?;
+        inventory = session.podman.inventory()?;
+    }
     let seed = match kept {
         Some(seed) => seed,
         None => ingredients.seed(session)?.path,
     };
-
-    let numbering = session.lock_numbers()?;
-    containers = if report.stages.is_empty() { containers } else { session.podman.containers()? };
-    let inventory = session.podman.inventory()?;
-    existing = Existing::of(&containers, name);
+    let existing = Existing::of(&containers, name);
     let number = existing.number.or_else(|| pod_number(&inventory, name)).map_or_else(|| free_number(&containers, &inventory), Ok)?;
     let desired = resolved(session, &ingredients, &existing, number, &seed)?;
     let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
@@ -134,7 +138,12 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     let native = Files { session, ingredients: &ingredients, desired: &desired, seed: &seed };
     apply(session, report, stages, &native, OnFailure::Stop)?;
     drop(numbering);
-    apply(session, report, vec![members], &native, OnFailure::Stop)
+    apply(session, report, vec![members], &native, OnFailure::Stop)?;
+    Ok(endpoints(&desired))
+}
+
+fn endpoints(desired: &Desired) -> Vec<Endpoint> {
+    desired.members.iter().map(Member::endpoint).collect()
 }
 
 /// What of a set exists already and is kept.
@@ -153,7 +162,8 @@ impl Existing {
             existing.seed = existing.seed.or(container.label(label::SEED).map(PathBuf::from));
             let number = container.label(label::MEMBER_NUMBER).and_then(|number| number.parse().ok());
             if let (Some(member), Some(number)) = (container.label(label::MEMBER), number) {
-                existing.members.insert(member.to_owned(), (number, probe::ports(container)));
+                let ports = Endpoint::of(container).map(|endpoint| endpoint.ports).unwrap_or_default();
+                existing.members.insert(member.to_owned(), (number, ports));
             }
         }
         existing
@@ -272,35 +282,38 @@ fn note_new_seed(session: &Session<'_>, ingredients: &Ingredients, seed: &Path) 
 }
 
 /// Waits until every member answers, or says which does not, with what it said last.
-fn wait(session: &Session<'_>, set: &SetName, options: Up) -> Result<()> {
-    let containers = session.podman.containers()?;
-    let ours = plan::containers_of(&containers, set);
-    let questions: Vec<_> = ours.iter().flat_map(|container| probe::questions(container)).collect();
+fn wait(session: &Session<'_>, set: &SetName, endpoints: Vec<Endpoint>, options: Up, report: &mut Report) -> Result<()> {
+    if session.dry_run {
+        return Ok(());
+    }
+    let questions: Vec<_> = endpoints.iter().flat_map(Endpoint::questions).collect();
     let died = || {
         let containers = session.podman.containers().unwrap_or_default();
         plan::containers_of(&containers, set).iter().any(|container| !container.running())
     };
     let unanswered = probe::wait(&questions, options.timeout, died);
     if unanswered.is_empty() {
+        report.urls = endpoints.iter().flat_map(Endpoint::wiki_urls).collect();
         return Ok(());
     }
+    Err(not_ready(session, set, &unanswered))
+}
+
+/// Which members are not ready, why, and what they said last.
+fn not_ready(session: &Session<'_>, set: &SetName, unanswered: &[probe::Unanswered]) -> anyhow::Error {
     let mut text = String::new();
-    let mut told = Vec::new();
-    let now = session.podman.containers()?;
-    for container in plan::containers_of(&now, set) {
+    let containers = session.podman.containers().unwrap_or_default();
+    for container in plan::containers_of(&containers, set) {
         let why = unanswered.iter().find(|(question, _)| question.host == container.name()).map(|(_, why)| why.as_str());
-        let why = why.or((!container.running()).then_some("it has ended"));
-        if let Some(why) = why {
-            told.push(container.name().to_owned());
-            text.push_str(&format!("\n{} is {} and not ready: {why}", container.name(), container.state));
-            for line in status::last_log_lines(session, container, 8) {
-                text.push_str(&format!("\n    {line}"));
-            }
+        let Some(why) = why.or((!container.running()).then_some("it has ended")) else { continue };
+        text.push_str(&format!("\n{} is {} and not ready: {why}", container.name(), container.state));
+        for line in status::last_log_lines(session, container, 8) {
+            text.push_str(&format!("\n    {line}"));
         }
     }
-    Err(Failure::new(Kind::Failed, format!("not all of set {set} is ready{text}"))
+    Failure::new(Kind::Failed, format!("not all of set {set} is ready{text}"))
         .hint(format!("podfarm logs {set} shows more; podfarm up {set} goes on from here"))
-        .into())
+        .into()
 }
 
 /// What podfarm calls besides podman.

@@ -6,6 +6,8 @@ mod prepare;
 mod secrets;
 mod take_down;
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use crate::lock::Lock;
@@ -34,8 +36,8 @@ pub struct Session<'a> {
 #[derive(Debug, Default)]
 pub struct Report {
     pub stages: Vec<Stage>,
-    /// The set's urls and other things worth printing when it is done.
-    pub results: Vec<String>,
+    /// The url of each wiki, where the set answers now.
+    pub urls: BTreeMap<String, String>,
 }
 
 impl Session<'_> {

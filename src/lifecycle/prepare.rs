@@ -69,6 +69,13 @@ pub fn build(session: &Session<'_>, name: &SetName) -> Result<Report> {
     Ok(report)
 }
 
+/// Whether there is nothing for [`prepare`] to do.
+pub(super) fn is_prepared(session: &Session<'_>, ingredients: &Ingredients, inventory: &Inventory, until: Until) -> Result<bool> {
+    Ok(ingredients.images.values().all(|image| inventory.has_image(&image.tag))
+        && ingredients.trees.iter().all(Tree::present)
+        && (until == Until::Built || ingredients.seed(session)?.present()))
+}
+
 /// Makes whatever is missing of a set's images, sources and seed.
 pub(super) fn prepare(session: &Session<'_>, ingredients: &Ingredients, inventory: &Inventory, until: Until, report: &mut Report) -> Result<()> {
     let missing: Vec<&Image> = ingredients.images.values().filter(|image| !inventory.has_image(&image.tag)).collect();
@@ -92,7 +99,7 @@ pub(super) fn prepare(session: &Session<'_>, ingredients: &Ingredients, inventor
             let images = scope.spawn(|| {
                 image::build_all(&others, &ingredients.images, &session.roles, &session.podman, &session.paths, session.progress)
             });
-            let fetched = trees.iter().try_for_each(|tree| source::prepare(tree, ingredients_base(ingredients), &ingredients.set, session));
+            let fetched = trees.iter().try_for_each(|tree| source::prepare(tree, base_tag(ingredients), &ingredients.set, &session.podman, &session.paths, session.progress));
             images.join().expect("building does not panic").and(fetched)
         })?;
     }
@@ -137,6 +144,6 @@ fn source_step(tree: &Tree) -> Step {
 }
 
 /// The tag of the image that Debian packages are fetched in.
-fn ingredients_base(ingredients: &Ingredients) -> &str {
+fn base_tag(ingredients: &Ingredients) -> &str {
     ingredients.images.get("base").map_or("", |image| image.tag.as_str())
 }

@@ -10,8 +10,8 @@ use super::placeholder::entrypoint_arguments;
 use super::{Draft, World, set_labels};
 use crate::desired::{Member, label, ports_label, secret_prefix};
 use crate::podman::argv::label_options;
-use crate::role::{Mount, Probe, Role};
-use crate::set::{self, MemberName, Set};
+use crate::role::{Mount, Role};
+use crate::set::{MemberName, Set};
 
 /// The role's own secrets, and the host key that sshd needs everywhere; each with its owner inside.
 pub(super) fn secrets_of(role: &Role) -> impl Iterator<Item = (&str, u32)> {
@@ -80,9 +80,8 @@ pub(super) fn arguments(
     labels.push((label::PORTS.to_owned(), ports_label(&member.ports)));
     labels.push((label::PROBE.to_owned(), serde_json::to_string(&draft.role.probe)?));
     labels.push((label::LOGS.to_owned(), serde_json::to_string(&log_files(set, draft, world))?));
-    if matches!(draft.role.probe, Probe::Http(_)) {
-        let wikis: Vec<_> = set.wikis.keys().map(set::WikiName::as_str).collect();
-        labels.push((label::WIKIS.to_owned(), wikis.join(",")));
+    if !member.wikis.is_empty() {
+        labels.push((label::WIKIS.to_owned(), member.wikis.join(",")));
     }
     let mut words: Vec<String> = Vec::new();
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);

@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow};
 use self::container::{arguments, finish, mount_folders, secrets_of};
 use crate::desired::{Desired, Member, PublishedPort, label, secret_prefix};
 use crate::paths::Paths;
-use crate::role::{Kind, Role, Roles, SSH};
+use crate::role::{Kind, Probe, Role, Roles, SSH};
 use crate::set::{self, MemberName, Set};
 
 /// The first two parts of all addresses inside of sets, and of those on the host.
@@ -212,6 +212,7 @@ fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result
         ports,
         image: world.images.get(draft.role_name).cloned().unwrap_or_default(),
         probe: draft.role.probe.clone(),
+        wikis: if matches!(draft.role.probe, Probe::Http(_)) { set.wikis.keys().map(ToString::to_string).collect() } else { Vec::new() },
         hash: String::new(),
         arguments: Vec::new(),
     })

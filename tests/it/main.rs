@@ -1,0 +1,4 @@
+//! All integration tests, one binary. What needs podman runs on the real one, rootless.
+
+mod sandbox;
+mod set_files;

@@ -1,0 +1,122 @@
+//! Set files that are wrong: each is refused before anything is touched, with file, line, what is wrong and what would be right.
+
+use crate::sandbox::Sandbox;
+
+/// `plan` on a set file must end with status 3 and say all of `expected`.
+#[track_caller]
+fn refused(yaml: &str, expected: &[&str]) {
+    let mut sandbox = Sandbox::new();
+    let set = sandbox.set("wrong", yaml);
+    let ran = sandbox.run(&["plan", &set]).status(3);
+    assert!(ran.stderr.contains("hint:"), "no hint: {}", ran.stderr);
+    let mut ran = ran.stderr_has(&format!("sets/{set}.yaml"));
+    for text in expected {
+        ran = ran.stderr_has(text);
+    }
+}
+
+#[test]
+fn yaml_that_is_no_yaml() {
+    refused("wikis: {wiki: [}", &[":1:"]);
+}
+
+#[test]
+fn a_list_where_a_map_belongs() {
+    refused("- wiki\n", &["invalid type", ":1:"]);
+}
+
+#[test]
+fn an_unknown_key() {
+    refused("wikis: {}\nwikies: {}\n", &["unknown field `wikies`", ":2:"]);
+}
+
+#[test]
+fn an_unknown_key_of_a_wiki() {
+    refused("wikis:\n  a: {language: el}\n", &["unknown field `language`", ":2:"]);
+}
+
+#[test]
+fn an_unknown_role() {
+    refused("wikis: {a: {}}\nmembers:\n  cache: {role: memcached}\n", &["memcached", "known roles", ":3:"]);
+}
+
+#[test]
+fn a_member_no_role_has() {
+    refused("wikis: {a: {}}\nmembers:\n  frobnicator: {}\n", &["frobnicator", "dbprimary", ":3:"]);
+}
+
+#[test]
+fn an_unknown_source() {
+    refused("wikis:\n  a: {mediawiki: mw-x}\n", &["no source named mw-x", ":2:"]);
+}
+
+#[test]
+fn an_option_no_member_of_that_kind_has() {
+    refused("members:\n  snapshot: {colour: red}\n", &["\"colour\" is no key of snapshot", ":2:"]);
+}
+
+#[test]
+fn two_wikis_with_one_database() {
+    refused("wikis:\n  a: {db: same}\n  b: {db: same}\n", &["same database, same", ":3:"]);
+}
+
+#[test]
+fn two_commons() {
+    refused("wikis:\n  a: {commons: true}\n  b: {commons: true}\n", &["both the farm's commons", ":3:"]);
+}
+
+#[test]
+fn a_key_that_is_there_twice() {
+    refused("wikis:\n  a: {}\n  a: {}\n", &["a is there twice"]);
+}
+
+#[test]
+fn bad_names_of_wikis() {
+    let long = "a".repeat(64);
+    for name in ["Demo", "'my wiki'", "'..'", long.as_str(), "'; rm -rf'", "-a", "'a/b'"] {
+        refused(&format!("wikis:\n  {name}: {{}}\n"), &["cannot be the name of a wiki"]);
+    }
+}
+
+#[test]
+fn a_source_that_is_two_things() {
+    refused("sources:\n  x: {deb: mediawiki, path: /x}\n", &["one of three things", ":2:"]);
+}
+
+#[test]
+fn a_commit_that_is_a_branch() {
+    refused("sources:\n  x: {git: 'https://example.org/x', commit: master}\n", &["no full commit", ":2:"]);
+}
+
+#[test]
+fn a_snapshot_that_is_a_date() {
+    refused("archive: {snapshot: 2026-11-01}\n", &["no moment of the archive", "20261101T000000Z"]);
+}
+
+#[test]
+fn too_many_members() {
+    refused("members:\n  snapshot: {count: 1000}\n", &["would not fit", ":2:"]);
+}
+
+#[test]
+fn an_import_that_is_not_there() {
+    refused("wikis:\n  a: {import: nowhere.xml}\n", &["nowhere.xml", ":2:"]);
+}
+
+#[test]
+fn a_path_without_mediawiki() {
+    refused("sources:\n  x: {path: .}\nwikis:\n  a: {mediawiki: x}\n", &["MediaWiki", ":2:"]);
+}
+
+#[test]
+fn bad_names_of_sets() {
+    let long = "a".repeat(64);
+    for name in ["Demo", "my set", "..", long.as_str(), "; rm -rf", "../demo"] {
+        Sandbox::new().run(&["plan", name]).status(2).stderr_has("cannot be the name of a set");
+    }
+}
+
+#[test]
+fn a_set_that_is_not_there() {
+    Sandbox::new().run(&["plan", "nowhere"]).status(2).stderr_has("there is no set named nowhere").stderr_has("demo");
+}
