@@ -20,13 +20,7 @@ impl Lock {
     /// # Errors
     /// Where the file cannot be made or locked.
     pub fn take(path: &Path, what: &str, progress: &dyn Progress) -> Result<Self> {
-        let open = || -> Result<File> {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            Ok(OpenOptions::new().create(true).append(true).open(path)?)
-        };
-        let file = open().with_context(|| format!("{}: cannot be opened", path.display()))?;
+        let file = open(path)?;
         let locked = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Err((file, Errno::EWOULDBLOCK)) => {
                 progress.say(&format!("another podfarm is at work on {what}: waiting for it"));
@@ -37,4 +31,26 @@ impl Lock {
         let file = locked.map_err(|(_, errno)| errno).with_context(|| format!("{}: cannot be locked", path.display()))?;
         Ok(Self { _file: file })
     }
+
+    /// Takes the lock if nobody has it.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn try_take(path: &Path) -> Result<Option<Self>> {
+        match Flock::lock(open(path)?, FlockArg::LockExclusiveNonblock) {
+            Ok(file) => Ok(Some(Self { _file: file })),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, errno)) => Err(errno).with_context(|| format!("{}: cannot be locked", path.display())),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let open = || -> std::io::Result<File> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        OpenOptions::new().create(true).append(true).open(path)
+    };
+    open().with_context(|| format!("{}: cannot be opened", path.display()))
 }

@@ -149,7 +149,8 @@ pub fn reason(image: &Image, existing: &[observe::Image]) -> String {
     }
 }
 
-fn differences(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<String> {
+/// How one list of parts is different from an older one, in words.
+pub(crate) fn differences(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<String> {
     let changed = new.iter().filter_map(|(part, hash)| match old.get(part) {
         None => Some(format!("{part} is new")),
         Some(other) if other != hash => Some(format!("{part} changed")),

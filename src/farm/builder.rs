@@ -1,0 +1,319 @@
+//! Making a seed: a database server that nobody else reaches, one worker for each wiki, and a clean shutdown.
+//!
+//! All of it happens in a folder beside the seeds, which becomes the seed by a rename. Whatever a killed podfarm left is
+//! known by its label and removed by the next one that gets the lock.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+
+use super::render::{Hosts, render_for, write};
+use super::seed::{ABOUT, SeedPlan, WikiSeed, folder};
+use super::worker::{Container, LABEL, Mounted, Worker, import_mount};
+use super::{Rendered, remove_tree};
+use crate::builtin;
+use crate::failure::{Failure, Kind};
+use crate::image::Image;
+use crate::lock::Lock;
+use crate::paths::Paths;
+use crate::podman::{Podman, argv, observe};
+use crate::process::{Input, side_by_side};
+use crate::progress::Progress;
+use crate::set::Set;
+use crate::source::Tree;
+
+/// The roles whose images seeding uses.
+const DATABASE: &str = "mariadb";
+const WORKER: &str = "snapshot";
+
+/// What MariaDB's entrypoint needs: giving files to its user, and becoming it.
+const DATABASE_CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+/// How long the server may take to be there, with making its own tables first.
+const START: Duration = Duration::from_secs(120);
+/// How long it may take to write everything down, in seconds.
+const STOP_SECONDS: &str = "600";
+
+struct Builder<'a> {
+    plan: &'a SeedPlan,
+    set: &'a Set,
+    trees: &'a [Tree],
+    images: &'a BTreeMap<String, Image>,
+    podman: &'a Podman,
+    progress: &'a dyn Progress,
+    /// Where everything is until it is whole.
+    folder: PathBuf,
+}
+
+/// Makes a farm's seed, and those of its wikis that are not there.
+///
+/// # Errors
+/// Naming each wiki that could not be seeded and why. Seeds of wikis that could are kept; nothing half made is.
+pub fn build(
+    plan: &SeedPlan,
+    set: &Set,
+    trees: &[Tree],
+    images: &BTreeMap<String, Image>,
+    podman: &Podman,
+    paths: &Paths,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let _lock = Lock::take(&lock(paths), "seeds", progress)?;
+    if plan.present() {
+        return Ok(());
+    }
+    remove_leftovers(&podman.containers()?, podman, paths)?;
+    let folder = folder(paths).join(format!("{BUILDING}{}", &plan.key[..16]));
+    let builder = Builder { plan, set, trees, images, podman, progress, folder };
+    let made = builder.make();
+    let cleaned = podman.containers().and_then(|containers| remove_leftovers(&containers, podman, paths));
+    made.map_err(hint_at_space).and(cleaned)
+}
+
+/// Removes what a killed podfarm left of a seed it was making, unless one is being made at this moment.
+///
+/// # Errors
+/// Where podman cannot remove it.
+pub fn sweep(containers: &[observe::Container], podman: &Podman, paths: &Paths) -> Result<()> {
+    let left = containers.iter().any(|container| container.label(LABEL).is_some()) || !half_made(paths).is_empty();
+    if !left {
+        return Ok(());
+    }
+    let Some(_lock) = Lock::try_take(&lock(paths))? else { return Ok(()) };
+    remove_leftovers(&podman.containers()?, podman, paths)
+}
+
+fn lock(paths: &Paths) -> PathBuf {
+    paths.lock("seeds")
+}
+
+const BUILDING: &str = ".building-";
+
+fn half_made(paths: &Paths) -> Vec<PathBuf> {
+    let is_half = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BUILDING));
+    fs::read_dir(folder(paths))
+        .map(|entries| entries.flatten().map(|entry| entry.path()).filter(is_half).collect())
+        .unwrap_or_default()
+}
+
+/// Only with the lock held: then no seed is being made.
+fn remove_leftovers(containers: &[observe::Container], podman: &Podman, paths: &Paths) -> Result<()> {
+    let ours: Vec<_> =
+        containers.iter().filter(|container| container.label(LABEL).is_some()).map(|container| container.id.clone()).collect();
+    if !ours.is_empty() {
+        podman.output(&argv::remove(&ours), Input::Nothing)?;
+    }
+    half_made(paths).iter().try_for_each(|folder| remove_tree(podman, folder))
+}
+
+impl Builder<'_> {
+    fn make(&self) -> Result<()> {
+        self.write_ground()?;
+        self.start_database()?;
+        let limit = cores();
+        let jobs = (limit / self.plan.wikis.len().clamp(1, limit)).max(1);
+        let results = side_by_side(&self.plan.wikis, limit, |wiki| self.seed_wiki(wiki, jobs));
+        let mut errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+        if !errors.is_empty() {
+            let first = errors.remove(0);
+            let others: String = errors.iter().map(|error| format!("\n{error:#}")).collect();
+            return Err(if others.is_empty() { first } else { anyhow!("{first:#}{others}") });
+        }
+        self.stop_database()?;
+        self.gather_files()?;
+        self.finish()
+    }
+
+    fn write_ground(&self) -> Result<()> {
+        for path in ["result/primary", "result/shared/images", "result/shared/cache", "run", "log"] {
+            self.make_folder(path)?;
+        }
+        write(&self.at("farm"), &render_for(self.set, &Hosts::of_seeding())?)?;
+        write(&self.at("seed"), &program())?;
+        make_executable(&self.at("seed"))
+    }
+
+    fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    fn make_folder(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = self.at(path);
+        fs::create_dir_all(&path).with_context(|| format!("{}: cannot be made", path.display()))
+    }
+
+    fn image(&self, role: &str) -> Result<&str> {
+        let image = self
+            .images
+            .get(role)
+            .with_context(|| format!("seeding needs the image of role {role}, which the set does not have"))?;
+        Ok(&image.tag)
+    }
+
+    fn container(&self, name: &str, role: &str, mounts: Vec<Mounted>) -> Result<Container<'_>> {
+        let name = format!("podfarm-seed-{}-{name}", &self.plan.key[..12]);
+        Ok(Container { name, key: &self.plan.key, image: self.image(role)?, mounts })
+    }
+
+    fn database(&self) -> Result<Container<'_>> {
+        let mounts = vec![
+            Mounted::new(self.at("result/primary"), "/var/lib/mysql"),
+            Mounted::new(self.at("run"), "/run/mysqld"),
+            Mounted::new(self.at("log"), "/var/log/mysql"),
+        ];
+        self.container("db", DATABASE, mounts)
+    }
+
+    fn start_database(&self) -> Result<()> {
+        let run = self.database()?.run(&["--detach"], DATABASE_CAPABILITIES)?;
+        self.podman.output(&run.args(["MODE=seed", "SERVER_ID=1", "NETWORK=", "DATABASES="]), Input::Nothing)?;
+        let ends = Instant::now() + START;
+        let mut looks = 0_u32;
+        while !self.at("run/mysqld.sock").exists() {
+            sleep(Duration::from_millis(50));
+            looks += 1;
+            // Whether it is still alive costs a process, so it is asked less often.
+            if Instant::now() > ends || looks % 20 == 0 && !self.database_state()?.starts_with("true") {
+                return Err(self.database_error("the database server for seeding did not start"));
+            }
+        }
+        Ok(())
+    }
+
+    /// `true 0` while it runs, then `false` and its exit status.
+    fn database_state(&self) -> Result<String> {
+        let inspect = argv::podman().args(["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", "--"]);
+        self.podman.output(&inspect.arg(self.database()?.name), Input::Nothing)
+    }
+
+    /// Seeds a wiki from its inputs, which leaves a seed of its own, or from such a seed.
+    fn seed_wiki(&self, wiki: &WikiSeed, jobs: usize) -> Result<()> {
+        let name = wiki.wiki.as_str();
+        if wiki.path.is_dir() {
+            return self.worker(wiki, &wiki.path, true, jobs)?.run(self.podman, self.progress);
+        }
+        let folder = Path::new("wikis").join(name);
+        for part in ["out", "images", "cache"] {
+            self.make_folder(folder.join(part))?;
+        }
+        let folder = self.at(folder);
+        let worked = self.worker(wiki, &folder, false, jobs)?.run(self.podman, self.progress);
+        worked.map_err(|error| match self.database_state() {
+            Ok(state) if !state.starts_with("true") => {
+                error.context(self.database_error("the database server for seeding has died"))
+            }
+            _ => error,
+        })?;
+        let keep = || -> Result<()> {
+            fs::write(folder.join(ABOUT), serde_json::to_vec_pretty(&wiki.parts)?)?;
+            fs::create_dir_all(wiki.path.parent().unwrap_or(&wiki.path))?;
+            Ok(fs::rename(&folder, &wiki.path)?)
+        };
+        keep().with_context(|| format!("{}: cannot be written", wiki.path.display()))
+    }
+
+    fn worker<'a>(&'a self, wiki: &'a WikiSeed, folder: &Path, restore: bool, jobs: usize) -> Result<Worker<'a>> {
+        let mut mounts = vec![
+            Mounted::new(self.at("run"), "/run/mysqld"),
+            Mounted::read_only(self.at("farm"), "/srv/farm"),
+            Mounted::read_only(self.at("seed"), "/run/podfarm/seed"),
+        ];
+        mounts.extend(self.trees.iter().map(|tree| Mounted::read_only(&tree.path, format!("/srv/mediawiki/{}", tree.name))));
+        if restore {
+            mounts.push(Mounted::read_only(folder.join("out"), "/out"));
+        } else {
+            mounts.extend(
+                [("out", "/out"), ("images", "/srv/images"), ("cache", "/srv/cache")]
+                    .map(|(part, at)| Mounted::new(folder.join(part), at)),
+            );
+            let imports = &self.set.wikis[&wiki.wiki].import;
+            mounts.extend(imports.iter().enumerate().map(|(index, path)| import_mount(index, path)));
+        }
+        let container = self.container(&format!("wiki-{}", wiki.wiki), WORKER, mounts)?;
+        Ok(Worker { container, wiki: wiki.wiki.as_str(), restore, jobs })
+    }
+
+    /// Ends the server so that its files are whole, and looks that it did.
+    fn stop_database(&self) -> Result<()> {
+        let task = "seed: writing the databases down";
+        self.progress.advance(task, 0, None, "");
+        let stop = argv::podman().args(["stop", "--time", STOP_SECONDS, "--"]).arg(self.database()?.name);
+        self.podman.output(&stop, Input::Nothing)?;
+        self.progress.finish(task);
+        if self.database_state()?.trim() != "false 0" {
+            return Err(self.database_error("the database server for seeding did not end cleanly"));
+        }
+        Ok(())
+    }
+
+    /// Puts the wikis' uploads and caches together. Seeds are never written to, so they can be the same files.
+    fn gather_files(&self) -> Result<()> {
+        for wiki in &self.plan.wikis {
+            let from = |part: &str| wiki.path.join(part).display().to_string();
+            let copy = argv::podman().args(["unshare", "cp", "--archive", "--link", "--force", "--target-directory"]);
+            let copy = copy.arg(self.at("result/shared").display().to_string()).args(["--", &from("images"), &from("cache")]);
+            self.podman.output(&copy, Input::Nothing)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<()> {
+        let place = || -> std::io::Result<()> {
+            fs::create_dir_all(self.plan.path.parent().unwrap_or(&self.plan.path))?;
+            fs::rename(self.at("result"), &self.plan.path)
+        };
+        place().with_context(|| format!("{}: cannot be written", self.plan.path.display()))
+    }
+
+    /// An error with what the server last complained of.
+    fn database_error(&self, what: &str) -> anyhow::Error {
+        let log = fs::read_to_string(self.at("log/error.log")).unwrap_or_default();
+        let console = self.database().and_then(|database| self.podman.output(&argv::logs(&database.name, 10), Input::Nothing));
+        let complaints: Vec<_> = log.lines().filter(|line| line.contains("[ERROR]")).collect();
+        let last = complaints[complaints.len().saturating_sub(5)..].iter().map(|line| format!("\n  {line}"));
+        let console = console.unwrap_or_default();
+        let said: String = last.chain(console.lines().map(|line| format!("\n  {line}"))).collect();
+        anyhow!("{what}{said}")
+    }
+}
+
+/// The program that workers run.
+fn program() -> BTreeMap<PathBuf, Rendered> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![&builtin::SEED];
+    while let Some(folder) = folders.pop() {
+        folders.extend(folder.dirs());
+        files.extend(folder.files().map(|file| (file.path().to_owned(), Rendered::File(file.contents().to_vec()))));
+    }
+    files
+}
+
+/// Modes are not built into the binary: what begins as a program is one.
+fn make_executable(folder: &Path) -> Result<()> {
+    for (path, rendered) in program() {
+        if matches!(&rendered, Rendered::File(bytes) if bytes.starts_with(b"#!")) {
+            let path = folder.join(path);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+                .with_context(|| format!("{}: no program", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn hint_at_space(error: anyhow::Error) -> anyhow::Error {
+    let text = format!("{error:#}");
+    let full = ["No space left", "Disk full", "is full", "Errcode: 28"].iter().any(|sign| text.contains(sign));
+    if full {
+        Failure::new(Kind::Failed, text).hint("`df -h ~/.cache` shows how full the disk is; seeds lie there").into()
+    } else {
+        error
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}

@@ -1,0 +1,151 @@
+//! Which seeds a farm needs, which of them there are, and why the others have to be made.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::inputs;
+use super::parts::{self, Parts};
+use crate::image::{Image, differences, digest};
+use crate::paths::Paths;
+use crate::set::{Set, WikiName};
+use crate::source::Tree;
+
+/// Changes when the layout of seeds does.
+const FORMAT: &[u8] = b"1";
+/// The role whose server makes the database files, and so decides their format.
+const DATABASE: &str = "mariadb";
+/// What a wiki's seed was made from, in its folder.
+pub(super) const ABOUT: &str = "about.json";
+
+/// The seed of a whole farm: a database server's files, and the uploads and caches of all wikis.
+#[derive(Clone, Debug)]
+pub struct SeedPlan {
+    pub key: String,
+    /// Has `primary` (the database server's files) and `shared` (`images`, `cache`) once it is there.
+    pub path: PathBuf,
+    pub wikis: Vec<WikiSeed>,
+}
+
+/// The seed of one wiki, which farms that have the same wiki share.
+#[derive(Clone, Debug)]
+pub struct WikiSeed {
+    pub wiki: WikiName,
+    pub key: String,
+    pub path: PathBuf,
+    pub present: bool,
+    /// Why there is something to do for it.
+    pub why: String,
+    pub(super) parts: Parts,
+}
+
+impl SeedPlan {
+    /// Whether there is nothing to do.
+    pub fn present(&self) -> bool {
+        self.path.is_dir()
+    }
+}
+
+/// The folder of all seeds.
+pub(super) fn folder(paths: &Paths) -> PathBuf {
+    paths.cache.join("seeds")
+}
+
+/// The seed a set needs, after a look at its import files.
+///
+/// # Errors
+/// [`crate::failure::Kind::SetFile`] where an import file is missing, empty, or not what its name says.
+pub fn desired(set: &Set, trees: &[Tree], images: &BTreeMap<String, Image>, paths: &Paths) -> Result<SeedPlan> {
+    for (name, wiki) in &set.wikis {
+        wiki.import.iter().try_for_each(|path| inputs::check(set, name, path))?;
+    }
+    let known = known(&folder(paths).join("wiki"));
+    let mut wikis = Vec::new();
+    for (name, wiki) in &set.wikis {
+        let tree = trees.iter().find(|tree| tree.name == wiki.mediawiki);
+        let tree = tree.with_context(|| format!("the source {} was not worked out", wiki.mediawiki))?;
+        let parts = parts::of_wiki(set, name, wiki, tree, paths)?;
+        let key = parts::key(&parts);
+        let path = folder(paths).join("wiki").join(&key[..16]);
+        let present = path.is_dir();
+        let why = if present { "it is there, and the farm is new".to_owned() } else { why(name, &parts, &known) };
+        wikis.push(WikiSeed { wiki: name.clone(), key, path, present, why, parts });
+    }
+    let database = images.get(DATABASE).map_or("", |image| image.hash.as_str());
+    let key = digest([FORMAT, database.as_bytes()].into_iter().chain(wikis.iter().map(|wiki| wiki.key.as_bytes())));
+    let path = folder(paths).join("farm").join(&key[..16]);
+    Ok(SeedPlan { key, path, wikis })
+}
+
+/// What the wiki seeds there are were made from.
+fn known(folder: &Path) -> Vec<Parts> {
+    let about = |entry: fs::DirEntry| serde_json::from_slice(&fs::read(entry.path().join(ABOUT)).ok()?).ok();
+    fs::read_dir(folder).map(|entries| entries.flatten().filter_map(about).collect()).unwrap_or_default()
+}
+
+/// What is different from the most similar seed of that wiki.
+fn why(wiki: &WikiName, parts: &Parts, known: &[Parts]) -> String {
+    let of_wiki = known.iter().filter(|other| other.get("its directory").map(String::as_str) == Some(wiki.as_str()));
+    let closest = of_wiki.map(|other| differences(other, parts)).min_by_key(Vec::len);
+    closest.map_or_else(|| "never made".to_owned(), |all| all.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::{Archive, SourceName};
+
+    struct Sandbox {
+        folder: tempfile::TempDir,
+    }
+
+    impl Sandbox {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("el.xml"), "<mediawiki>1").unwrap();
+            Self { folder }
+        }
+
+        fn plan(&self, text: &str) -> Result<SeedPlan> {
+            let at = |path: &str| self.folder.path().join(path);
+            let paths = Paths { config: at("config"), data: at("data"), cache: at("cache") };
+            let set = crate::set::parse(&"demo".parse().unwrap(), Some(&at("demo.yaml")), text).unwrap();
+            let name: SourceName = "mediawiki".parse().unwrap();
+            let tree = crate::source::desired(&name, &set.sources[&name], &Archive::default(), &paths);
+            desired(&set, &[tree], &BTreeMap::new(), &paths)
+        }
+
+        /// As if the plan's wikis had been seeded.
+        fn seeded(&self, plan: &SeedPlan) {
+            for wiki in &plan.wikis {
+                fs::create_dir_all(&wiki.path).unwrap();
+                fs::write(wiki.path.join(ABOUT), serde_json::to_vec(&wiki.parts).unwrap()).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_import_is_work_for_that_wiki_alone() {
+        let sandbox = Sandbox::new();
+        let text = "wikis:\n  a: {}\n  el: {import: el.xml}\n";
+        let before = sandbox.plan(text).unwrap();
+        assert!(before.wikis.iter().all(|wiki| wiki.why == "never made" && !wiki.present));
+        sandbox.seeded(&before);
+        fs::write(sandbox.folder.path().join("el.xml"), "<mediawiki>2").unwrap();
+        let after = sandbox.plan(text).unwrap();
+        assert_ne!(before.key, after.key);
+        assert!(after.wikis[0].present);
+        assert_eq!((after.wikis[1].present, after.wikis[1].why.as_str()), (false, "import file el.xml changed"));
+    }
+
+    #[test]
+    fn what_is_refused_names_file_and_line() {
+        let sandbox = Sandbox::new();
+        let error = sandbox.plan("wikis:\n  el:\n    import: gone.xml\n").unwrap_err();
+        assert_eq!(crate::failure::kind(&error), crate::failure::Kind::SetFile);
+        let text = error.to_string();
+        assert!(text.contains("demo.yaml:3: wikis.el.import: ") && text.ends_with("gone.xml: there is no such file"), "{text}");
+    }
+}
