@@ -1,12 +1,11 @@
 <?php
 // Settings that all wikis of the farm share. Those that differ from wiki to wiki are in InitialiseSettings.php.
 
-use MediaWiki\MediaWikiServices;
-
 if ( !defined( 'MEDIAWIKI' ) ) {
 	exit( 1 );
 }
 
+require_once __DIR__ . '/class-names.php';
 require_once __DIR__ . '/farm.php';
 $farm = new Farm;
 $farmWiki = $farm->find( Farm::wanted() ) ?? $farm->refuse( Farm::wanted() );
@@ -28,7 +27,7 @@ extract( Farm::namespaceSettings( Farm::content( $farmWiki ) ) );
 $wgArticlePath = "$wgScriptPath/index.php/\$1";
 $wgUsePathInfo = true;
 if ( PHP_SAPI !== 'cli' ) {
-	$wgServer = WebRequest::detectServer();
+	$wgServer = WebRequest::detectServer( true );
 }
 $wgResourceBasePath = $wgScriptPath;
 $wgFavicon = false;
@@ -48,7 +47,7 @@ $wgLBFactoryConf = ( static function ( Farm $farm, bool $seeding, string $user, 
 	$replicas = $seeding ? [] : $farm->data['databases']['replicas'] ?? [];
 	$loads = [ $primary => $replicas ? 0 : 1 ] + array_fill_keys( $replicas, 1 );
 	return [
-		'class' => LBFactoryMulti::class,
+		'class' => 'Wikimedia\Rdbms\LBFactoryMulti',
 		'sectionsByDB' => [],
 		'sectionLoads' => [ 'DEFAULT' => $loads ],
 		'groupLoadsBySection' => [ 'DEFAULT' => $replicas ? [ 'dump' => array_fill_keys( $replicas, 1 ) ] : [] ],
@@ -67,7 +66,8 @@ $wgLBFactoryConf = ( static function ( Farm $farm, bool $seeding, string $user, 
 # Caches. In the database, so that command lines and every php-fpm see the same, and so that a seed holds a warm one;
 # MediaWiki uses APCu by itself for what may differ between hosts.
 
-$wgMainCacheType = $wgParserCacheType = $wgMessageCacheType = $wgSessionCacheType = getenv( 'PODFARM_SEED' ) === '1' ? CACHE_NONE : CACHE_DB;
+$wgObjectCaches['process'] = [ 'class' => HashBagOStuff::class, 'reportDupes' => false, 'maxKeys' => 20000 ];
+$wgMainCacheType = $wgParserCacheType = $wgMessageCacheType = $wgSessionCacheType = getenv( 'PODFARM_SEED' ) === '1' ? 'process' : CACHE_DB;
 $wgCacheDirectory = Farm::CACHE . "/$farmWiki";
 $wgLocalisationCacheConf = [
 	'class' => LocalisationCache::class,

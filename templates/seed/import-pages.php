@@ -73,8 +73,9 @@ class ImportPages extends Maintenance {
 			}
 		}
 		try {
-			if ( $problem === null && $latest !== null ) {
-				$target->updateRevisionOn( $this->dbw, $latest, 0 );
+			if ( $problem === null && $latest && self::newer( $latest, $target->getRevisionRecord() ) === $latest ) {
+				// 0 says that this is the page's only revision.
+				$target->updateRevisionOn( $this->dbw, $latest, $latest->getParentId() ? null : 0 );
 			}
 		} catch ( Throwable $e ) {
 			$problem = $e;
@@ -106,12 +107,10 @@ class ImportPages extends Maintenance {
 	/** The wiki's page for this <page>; a page of that title which is there already gets the revisions it lacks. */
 	private function pageRow( array $page ): WikiPage {
 		$ns = (int)$page['ns'];
-		$text = $page['title'];
 		$prefix = $this->namespaces[$ns] ?? '';
-		if ( $prefix !== '' && str_starts_with( $text, "$prefix:" ) ) {
-			$text = substr( $text, strlen( $prefix ) + 1 );
-		}
-		$title = Title::makeTitleSafe( $ns, $text );
+		$title = $prefix !== '' && str_starts_with( $page['title'], "$prefix:" )
+			? Title::makeTitleSafe( $ns, substr( $page['title'], strlen( $prefix ) + 1 ) )
+			: Title::newFromText( $page['title'] );
 		if ( !$title || $title->isExternal() || !$title->canExist() || $title->getNamespace() !== $ns ) {
 			throw new RuntimeException( 'this wiki cannot have a page of that title' );
 		}
@@ -144,7 +143,11 @@ class ImportPages extends Maintenance {
 			$revision->setId( $id );
 		}
 		$revision->setParentId( (int)$node->parentid );
-		$revision->setTimestamp( wfTimestamp( TS_MW, (string)$node->timestamp ) );
+		$timestamp = wfTimestamp( TS_MW, (string)$node->timestamp );
+		if ( !$timestamp ) {
+			throw new RuntimeException( "revision $id has no timestamp" );
+		}
+		$revision->setTimestamp( $timestamp );
 		$revision->setMinorEdit( isset( $node->minor ) );
 		$revision->setUser( $this->user( $node->contributor ) );
 		$revision->setComment( CommentStoreComment::newUnsavedComment( (string)$node->comment ) );
@@ -173,8 +176,12 @@ class ImportPages extends Maintenance {
 	private function user( SimpleXMLElement $contributor ): UserIdentityValue {
 		$name = (string)$contributor->username;
 		$id = (int)$contributor->id;
-		if ( $name === '' || $id <= 0 ) {
-			return UserIdentityValue::newAnonymous( $name ?: (string)$contributor->ip ?: 'Unknown user' );
+		if ( $name === '' ) {
+			return UserIdentityValue::newAnonymous( (string)$contributor->ip ?: 'Unknown user' );
+		}
+		if ( !MediaWikiServices::getInstance()->getUserNameUtils()->isUsable( $name ) ) {
+			// Names of long ago, and users of other wikis: those have a ">" in their name, and need no account.
+			return UserIdentityValue::newAnonymous( str_contains( $name, '>' ) ? $name : "imported>$name" );
 		}
 		return $this->users[$name] ??= $this->account( $id, $name );
 	}
@@ -184,7 +191,7 @@ class ImportPages extends Maintenance {
 		if ( $there ) {
 			return new UserIdentityValue( (int)$there, $name );
 		}
-		$taken = $this->dbw->selectField( 'user', 'user_id', [ 'user_id' => $id ], __METHOD__ );
+		$taken = $id <= 0 || $this->dbw->selectField( 'user', 'user_id', [ 'user_id' => $id ], __METHOD__ );
 		$this->dbw->insert( 'user', [
 			'user_id' => $taken ? null : $id,
 			'user_name' => $name,
