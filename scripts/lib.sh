@@ -70,7 +70,7 @@ install_packages() {
 
 rust_minimum() { sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$top/Cargo.toml"; }
 
-tool_version() { (cd "$top" && "$1" --version 2>/dev/null) | sed -nE '1s/^[a-z]+ ([0-9.]+).*/\1/p'; }
+tool_version() { { (cd "$top" && "$1" --version 2>/dev/null) || true; } | sed -nE '1s/^[a-z]+ ([0-9.]+).*/\1/p'; }
 
 rust_is_new_enough() {
   local tool version
@@ -93,7 +93,7 @@ find_rust() {
   return 1
 }
 
-candidate() { apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: //p' | head -n 1; }
+candidate() { { apt-cache show --no-all-versions "$1" 2>/dev/null || true; } | sed -n 's/^Version: //p'; }
 
 # The packaged cargo to take: Debian 13 has it as cargo, Debian 12 as cargo-web, Ubuntu as cargo-1.NN.
 cargo_package() {
@@ -111,15 +111,16 @@ cargo_package() {
 ensure_rust() {
   if ! find_rust; then
     update_lists
-    local package present
+    local package obstacle
     package=$(cargo_package)
     [ -n "$package" ] || die "Rust $(rust_minimum) or newer is needed, and no package of it was found." \
       "Install one with rustup, and run this again."
-    present=$(dpkg-query -W -f '${Package}\n' cargo rustup 2>/dev/null | head -n 1)
-    if [ "$package" = cargo-web ] && [ -n "$present" ] && [ -z "$(missing_packages "$present")" ]; then
-      die "Rust $(rust_minimum) or newer is needed; the package $present, which is installed, is in the way of it." \
-        "Exchange it: sudo apt-get install cargo-web   (or install a newer Rust with rustup)"
-    fi
+    for obstacle in cargo rustup; do # cargo-web conflicts with both, and nothing is to be removed unasked
+      if [ "$package" = cargo-web ] && [ -z "$(missing_packages "$obstacle")" ]; then
+        die "Rust $(rust_minimum) or newer is needed; the installed package $obstacle is in its way." \
+          "Exchange it: sudo apt-get install cargo-web   (or install a newer Rust with rustup)"
+      fi
+    done
     install_packages "$package"
     hash -r
     find_rust || die "cargo $(tool_version cargo) and rustc $(tool_version rustc) are what PATH gives; $(rust_minimum) is needed." \
@@ -133,7 +134,7 @@ ensure_rust() {
 ensure_rust_lints() {
   local package
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return 0
-  package=$(dpkg-query -S "$(readlink -f "$(command -v cargo)")" 2>/dev/null | cut -d: -f1)
+  package=$(dpkg-query -S "$(readlink -f "$(command -v cargo)")" 2>/dev/null | cut -d: -f1) || true
   case $package in
     cargo) install_packages rustfmt rust-clippy ;;
     cargo-web) install_packages rustfmt-web rust-web-clippy ;;
