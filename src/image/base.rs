@@ -51,6 +51,13 @@ pub(super) fn epoch(archive: &Archive) -> u64 {
     archive.snapshot.as_deref().and_then(parse_moment).unwrap_or(EPOCH)
 }
 
+/// [`epoch`] as images' descriptions have it.
+pub(super) fn created(archive: &Archive) -> String {
+    let moment = archive.snapshot.as_deref().filter(|moment| parse_moment(moment).is_some()).unwrap_or("20260101T000000Z");
+    let part = |range: std::ops::Range<usize>| &moment[range];
+    format!("{}-{}-{}T{}:{}:{}Z", part(0..4), part(4..6), part(6..8), part(9..11), part(11..13), part(13..15))
+}
+
 /// The seconds since 1970 of a moment as the snapshot service writes it.
 fn parse_moment(moment: &str) -> Option<u64> {
     let number = |range: std::ops::Range<usize>| moment.get(range)?.parse::<u64>().ok();
@@ -117,6 +124,8 @@ mod tests {
         assert_eq!(parse_moment("20260101T000000Z"), Some(EPOCH));
         assert_eq!(parse_moment("20240229T235959Z"), Some(1_709_251_199));
         assert_eq!(epoch(&archive(None, None)), EPOCH);
+        assert_eq!(created(&archive(None, None)), "2026-01-01T00:00:00Z");
+        assert_eq!(created(&archive(Some("20240229T235958Z"), None)), "2024-02-29T23:59:58Z");
     }
 
     #[test]

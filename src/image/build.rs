@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{BASE, Image, REPOSITORY, base, hash, oci};
+use super::{BASE, Image, REPOSITORY, base, hash, oci, order};
 use crate::failure::{Failure, Kind};
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::podman::{Podman, argv, observe};
-use crate::process::{Argv, CommandError, Input, Runner, find_program, side_by_side};
+use crate::process::{Argv, CommandError, Input, Runner, find_program};
 use crate::progress::Progress;
 use crate::role::Roles;
 
@@ -62,16 +62,8 @@ pub fn build_all(
     // Whoever had the lock may have built some of them.
     let existing: Vec<observe::Image> = observe::list(&podman.output(&argv::images(), Input::Nothing)?)?;
     let exists = |image: &Image| existing.iter().any(|other| other.names.contains(&image.tag));
-    let mut remaining: Vec<&Image> = missing.iter().copied().filter(|image| !exists(image)).collect();
-    while !remaining.is_empty() {
-        let waits = |image: &&Image| remaining.iter().any(|other| Some(&other.name) == image.parent.as_ref());
-        let (later, now): (Vec<&Image>, Vec<&Image>) = remaining.iter().copied().partition(waits);
-        for result in side_by_side(&now, cores(), |image| builder.build(image)) {
-            result?;
-        }
-        remaining = later;
-    }
-    Ok(())
+    let still: Vec<&Image> = missing.iter().copied().filter(|image| !exists(image)).collect();
+    order::build(&still, cores() + 1, |image| builder.build(image))
 }
 
 /// The commands that build an image, as they are run.
@@ -173,7 +165,9 @@ impl Builder<'_> {
             fs::rename(base_part(image, self.paths), &tar).with_context(|| format!("{}: cannot be written", tar.display()))?;
         }
         let labels = image.labels();
-        let description = oci::Description { tag: &image.tag, architecture: base::architecture(), labels: &labels };
+        let created = base::created(&image.origin.archive);
+        let description =
+            oci::Description { tag: &image.tag, architecture: base::architecture(), created: &created, labels: &labels };
         oci::write(stage, &tar, &description)?;
         self.run(image, &pack)?;
         self.run(image, &load)
@@ -282,6 +276,7 @@ fn is_flaky(error: &anyhow::Error) -> bool {
     failed.is_some_and(|failed| FLAKY.iter().any(|sign| failed.stderr.contains(sign)))
 }
 
+/// One more than this is begun at a time, for a build waits for the archive half of its time.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }

@@ -7,6 +7,7 @@ mod base;
 mod build;
 mod hash;
 mod oci;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -15,6 +15,8 @@ use super::hex;
 pub(super) struct Description<'a> {
     pub tag: &'a str,
     pub architecture: &'a str,
+    /// When it is said to have been made, as in `2026-01-01T00:00:00Z`.
+    pub created: &'a str,
     pub labels: &'a [(String, String)],
 }
 
@@ -38,7 +40,7 @@ pub(super) fn write(folder: &Path, layer: &Path, description: &Description<'_>) 
             "os": "linux",
             "config": {"Labels": labels, "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
             "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{hash}")]},
-            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "mmdebstrap"}],
+            "history": [{"created": description.created, "created_by": "mmdebstrap"}],
         }),
     )?;
     let manifest = blob(
@@ -91,7 +93,8 @@ mod tests {
             let layer = folder.path().join("layer.tar");
             fs::write(&layer, "layer").unwrap();
             let labels = [("podfarm.image".to_owned(), "base".to_owned())];
-            let description = Description { tag: "localhost/podfarm/base:1", architecture: "amd64", labels: &labels };
+            let created = "2026-01-01T00:00:00Z";
+            let description = Description { tag: "localhost/podfarm/base:1", architecture: "amd64", created, labels: &labels };
             write(&folder.path().join("oci"), &layer, &description).unwrap();
             fs::read_to_string(folder.path().join("oci/index.json")).unwrap()
         };
