@@ -16,6 +16,9 @@ pub struct Paths {
     pub data: PathBuf,
     /// `~/.cache/podfarm`: what can be made again.
     pub cache: PathBuf,
+    /// `~/.local/share/podfarm/locks`. What is locked is what podman has, so they lie beside podman's storage wherever the
+    /// other folders are.
+    pub locks: PathBuf,
 }
 
 impl Paths {
@@ -25,14 +28,15 @@ impl Paths {
     /// [`Kind::Machine`] where there is no home folder.
     pub fn from_environment() -> Result<Self> {
         let absolute = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        let folder = |own: &str, xdg: &str, default: &str| {
-            absolute(own).or_else(|| absolute(xdg).or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm")))
+        let usual = |xdg: &str, default: &str| {
+            absolute(xdg).or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm"))
         };
         let all = || {
             Some(Self {
-                config: folder("PODFARM_CONFIG", "XDG_CONFIG_HOME", ".config")?,
-                data: folder("PODFARM_DATA", "XDG_DATA_HOME", ".local/share")?,
-                cache: folder("PODFARM_CACHE", "XDG_CACHE_HOME", ".cache")?,
+                config: absolute("PODFARM_CONFIG").or_else(|| usual("XDG_CONFIG_HOME", ".config"))?,
+                data: absolute("PODFARM_DATA").or_else(|| usual("XDG_DATA_HOME", ".local/share"))?,
+                cache: absolute("PODFARM_CACHE").or_else(|| usual("XDG_CACHE_HOME", ".cache"))?,
+                locks: usual("XDG_DATA_HOME", ".local/share")?.join("locks"),
             })
         };
         all().ok_or_else(|| Failure::new(Kind::Machine, "HOME is not set").hint("set HOME to your home folder").into())
@@ -45,7 +49,7 @@ impl Paths {
 
     /// The file that is locked while a set is being changed.
     pub fn lock(&self, name: &str) -> PathBuf {
-        self.data.join("locks").join(name)
+        self.locks.join(name)
     }
 }
 

@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn a_changed_file_is_read_again_and_an_unchanged_one_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let paths = Paths { config: folder.path().into(), data: folder.path().into(), cache: folder.path().join("cache") };
+        let at = |path: &str| folder.path().join(path);
+        let paths = Paths { config: at("config"), data: at("data"), cache: at("cache"), locks: at("locks") };
         let file = folder.path().join("a.xml");
         fs::write(&file, "one").unwrap();
         let one = hash(&file, &paths).unwrap();

@@ -110,7 +110,7 @@ mod tests {
 
         fn plan(&self, text: &str) -> Result<SeedPlan> {
             let at = |path: &str| self.folder.path().join(path);
-            let paths = Paths { config: at("config"), data: at("data"), cache: at("cache") };
+            let paths = Paths { config: at("config"), data: at("data"), cache: at("cache"), locks: at("locks") };
             fs::write(at("demo.yaml"), text).unwrap();
             let set = crate::set::parse(&"demo".parse().unwrap(), Some(&at("demo.yaml")), text).unwrap();
             let name: SourceName = "mediawiki".parse().unwrap();

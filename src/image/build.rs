@@ -288,7 +288,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn paths() -> Paths {
-        Paths { config: "/config".into(), data: "/data".into(), cache: "/cache".into() }
+        Paths { config: "/config".into(), data: "/data".into(), cache: "/cache".into(), locks: "/locks".into() }
     }
 
     fn images(archive: &Archive, registry: Option<&str>) -> BTreeMap<String, Image> {

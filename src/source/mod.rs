@@ -145,7 +145,7 @@ mod tests {
     use crate::failure::{Kind, hints, kind};
 
     fn paths() -> Paths {
-        Paths { config: "/config".into(), data: "/data".into(), cache: "/cache".into() }
+        Paths { config: "/config".into(), data: "/data".into(), cache: "/cache".into(), locks: "/locks".into() }
     }
 
     fn set_with(source: &Path) -> Set {
