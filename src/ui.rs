@@ -1,19 +1,23 @@
-//! The only place that prints: results on stdout, talk on stderr, progress on a terminal alone.
+//! The only place that prints: results on stdout, talk on stderr; progress as bars on a terminal, else as a line now and then.
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::failure;
 use crate::progress::Progress;
 
+/// Between two lines about a task where there is no terminal to draw a bar on.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
 /// Owns both streams.
 pub struct Ui {
     bars: MultiProgress,
     tasks: Mutex<HashMap<String, ProgressBar>>,
+    lines: Mutex<HashMap<String, TaskLines>>,
     terminal: bool,
     colour: bool,
     quiet: bool,
@@ -23,7 +27,7 @@ impl Ui {
     pub fn new(quiet: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { bars: MultiProgress::new(), tasks: Mutex::new(HashMap::new()), terminal, colour, quiet }
+        Self { bars: MultiProgress::new(), tasks: Mutex::default(), lines: Mutex::default(), terminal, colour, quiet }
     }
 
     /// Prints a result. A reader that has gone away is not an error worth words.
@@ -96,7 +100,15 @@ impl Progress for Ui {
     }
 
     fn advance(&self, task: &str, done: u64, total: Option<u64>, unit: &str) {
-        if !self.terminal || self.quiet {
+        if self.quiet {
+            return;
+        }
+        if !self.terminal {
+            let mut tasks = self.lines.lock().expect("no thread panics holding it");
+            let lines = tasks.entry(task.to_owned()).or_insert_with(|| TaskLines::new(Instant::now()));
+            if let Some(line) = lines.line(Instant::now(), task, done, total, unit) {
+                self.talk(&line);
+            }
             return;
         }
         let mut tasks = self.tasks.lock().expect("no thread panics holding it");
@@ -119,9 +131,50 @@ impl Progress for Ui {
     }
 
     fn finish(&self, task: &str) {
+        self.lines.lock().expect("no thread panics holding it").remove(task);
         if let Some(bar) = self.tasks.lock().expect("no thread panics holding it").remove(task) {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
+    }
+}
+
+/// When a task began and was last told of.
+struct TaskLines {
+    began: Instant,
+    told: Instant,
+}
+
+impl TaskLines {
+    fn new(now: Instant) -> Self {
+        Self { began: now, told: now }
+    }
+
+    /// How far a task has got, if it is time to tell.
+    fn line(&mut self, now: Instant, task: &str, done: u64, total: Option<u64>, unit: &str) -> Option<String> {
+        if now - self.told < LINE_EVERY {
+            return None;
+        }
+        self.told = now;
+        let of = total.map_or_else(String::new, |total| format!(" of {total}"));
+        let rate = done / (now - self.began).as_secs().max(1);
+        let rate = if rate > 0 { format!(", {rate}/s") } else { String::new() };
+        Some(format!("{task}: {done}{of} {unit}{rate}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_terminal_a_long_task_is_told_of_now_and_then() {
+        let start = Instant::now();
+        let mut lines = TaskLines::new(start);
+        let mut at = |seconds, done| lines.line(start + Duration::from_secs(seconds), "wiki elvoy: import", done, Some(2040), "pages");
+        assert_eq!(at(9, 300), None);
+        assert_eq!(at(12, 420).as_deref(), Some("wiki elvoy: import: 420 of 2040 pages, 35/s"));
+        assert_eq!(at(20, 700), None);
+        assert_eq!(at(23, 3).as_deref(), Some("wiki elvoy: import: 3 of 2040 pages"));
     }
 }
