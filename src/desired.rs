@@ -135,9 +135,9 @@ mod tests {
     fn ports_survive_their_label() {
         let ports = vec![
             PublishedPort { name: "mysql".to_owned(), port: 3306, published: 3306 },
-            PublishedPort { name: "ssh".to_owned(), port: 22, published: 10022 },
+            PublishedPort { name: "ssh".to_owned(), port: 22, published: 20022 },
         ];
-        assert_eq!(ports_label(&ports), "mysql=3306:3306,ssh=22:10022");
+        assert_eq!(ports_label(&ports), "mysql=3306:3306,ssh=22:20022");
         assert_eq!(parse_ports_label(&ports_label(&ports)), ports);
         assert!(parse_ports_label("").is_empty());
     }

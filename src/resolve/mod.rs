@@ -18,8 +18,8 @@ use crate::set::{self, MemberName, Set};
 /// The first two parts of all addresses inside of sets, and of those on the host.
 pub const INSIDE: [u8; 2] = [10, 77];
 pub const PUBLISHED: [u8; 2] = [127, 77];
-/// Added to a port that cannot be published as it is.
-pub const PORT_SHIFT: u16 = 10_000;
+/// Added to a port that cannot be published as it is. Not 10,000: browsers refuse to open 10080, once the port of another service.
+pub const PORT_SHIFT: u16 = 20_000;
 
 /// What is known of the outside world, as values.
 pub struct World<'a> {
@@ -218,7 +218,7 @@ fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result
     })
 }
 
-/// The natural port where the machine lets us have it, else the one 10,000 above, as DESIGN has it for ports under 1024.
+/// The natural port where the machine lets us have it, else the one [`PORT_SHIFT`] above.
 fn publish(address: Ipv4Addr, port: u16, world: &World<'_>) -> u16 {
     if (world.free)(address, port) { port } else { port.saturating_add(PORT_SHIFT) }
 }
