@@ -80,6 +80,9 @@ $wgLocalisationCacheConf = [
 ];
 $wgInvalidateCacheOnLocalSettingsChange = false;
 $wgUseFileCache = false;
+// Browsers ask each time: after a reset, what they have seen before it must be gone, however new it looked.
+$wgCachePages = false;
+$wgResourceLoaderMaxage = [ 'versioned' => 30 * 86400, 'unversioned' => 0 ];
 $wgJobRunRate = 10; // links and categories are right at the next look
 $wgGitInfoCacheDirectory = false;
 

@@ -79,7 +79,7 @@ class Export:
     def __init__(self, file):
         self.file = file
         self.pages = 0
-        self.site = {}  # sitename, base, lang
+        self.site = {}  # sitename, dbname, base, lang
         self.namespaces = {}
         self.models = {}
         self._path = []
@@ -114,7 +114,7 @@ class Export:
         self._path.append(name)
         if name == "page":
             self.pages += 1
-        elif name in ("sitename", "base", "namespace", "model", "format"):
+        elif name in ("sitename", "dbname", "base", "namespace", "model", "format"):
             self._attributes = attributes
             self._text = ""
             self._parser.CharacterDataHandler = self._data
