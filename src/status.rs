@@ -138,9 +138,19 @@ fn health(container: &Container) -> String {
     why.map_or_else(|| "ready".to_owned(), |why| format!("not ready: {why}"))
 }
 
-/// A member's logs on the host, by name.
+/// A member's logs on the host, by name. Where a role says `*.log`, each such file there is at the moment is one, `NAME/FILE`.
 pub fn log_files(container: &Container) -> BTreeMap<String, PathBuf> {
-    container.label(label::LOGS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    let said: BTreeMap<String, PathBuf> = container.label(label::LOGS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    said.into_iter().flat_map(|(name, path)| if path.ends_with(ALL_LOGS) { logs_in(&name, &path) } else { vec![(name, path)] }).collect()
+}
+
+/// The end of a path that stands for all logs of a folder.
+const ALL_LOGS: &str = "*.log";
+
+fn logs_in(name: &str, pattern: &Path) -> Vec<(String, PathBuf)> {
+    let Some(entries) = pattern.parent().and_then(|folder| folder.read_dir().ok()) else { return Vec::new() };
+    let files = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+    files.filter_map(|path| Some((format!("{name}/{}", path.file_stem()?.to_string_lossy()), path))).collect()
 }
 
 /// The last lines of what a member said on its console and wrote into its logs.
