@@ -27,7 +27,7 @@ extract( Farm::namespaceSettings( Farm::content( $farmWiki ) ) );
 $wgArticlePath = "$wgScriptPath/index.php/\$1";
 $wgUsePathInfo = true;
 if ( PHP_SAPI !== 'cli' ) {
-	$wgServer = WebRequest::detectServer( true );
+	$wgServer = $wgCanonicalServer = WebRequest::detectServer( true );
 }
 $wgResourceBasePath = $wgScriptPath;
 $wgFavicon = false;
