@@ -56,10 +56,12 @@ pub fn open(session: &Session<'_>, arguments: &Open, ui: &Ui) -> Result<()> {
         return Err(Failure::new(Kind::Usage, format!("set {} has {what} that could be opened", arguments.set)).hint(hint).into());
     };
     ui.result(url);
-    let Some(browser) = ["xdg-open", "sensible-browser", "open"].into_iter().find(|program| find_program(program).is_some()) else {
-        return Ok(());
-    };
-    Runner::new().output(&Argv::new(browser).arg(url.clone()), Input::Nothing).map(drop)
+    let browsers = ["xdg-open", "sensible-browser", "open"].into_iter().filter(|program| find_program(program).is_some());
+    let opened = browsers.map(|browser| Runner::new().output(&Argv::new(browser).arg(url.clone()), Input::Nothing)).any(|ran| ran.is_ok());
+    if !opened {
+        session.progress.say("no browser could be started here: open this address in one of yours");
+    }
+    Ok(())
 }
 
 pub fn shell(session: &Session<'_>, arguments: &Shell) -> Result<Outcome> {
