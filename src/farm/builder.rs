@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
+use nix::sys::statvfs::statvfs;
 
 use super::render::{Hosts, render_for, write};
 use super::seed::{ABOUT, SeedPlan, WikiSeed, folder};
@@ -35,6 +37,8 @@ const WORKER: &str = "snapshot";
 const DATABASE_CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
 /// How long the server may take to be there, with making its own tables first.
 const START: Duration = Duration::from_secs(120);
+/// A disk with less room, in bytes, is full: no table can grow on it.
+const LEAST_ROOM: u64 = 4 << 20;
 /// How long it may take to write everything down, in seconds.
 const STOP_SECONDS: &str = "600";
 
@@ -71,7 +75,7 @@ pub fn build(
     let builder = Builder { plan, set, trees, images, podman, progress, folder };
     let made = builder.make();
     let cleaned = podman.containers().and_then(|containers| remove_leftovers(&containers, podman, paths));
-    made.map_err(hint_at_space).and(cleaned)
+    made.and(cleaned)
 }
 
 /// Removes what a killed podfarm left of a seed it was making, unless one is being made at this moment.
@@ -100,6 +104,14 @@ fn half_made(paths: &Paths) -> Vec<PathBuf> {
         .unwrap_or_default()
 }
 
+/// Removes all containers of a seed at once.
+fn remove_containers(podman: &Podman, key: &str) -> Result<()> {
+    let containers = podman.containers()?;
+    let ours: Vec<_> =
+        containers.iter().filter(|container| container.label(LABEL) == Some(key)).map(|container| container.id.clone()).collect();
+    if ours.is_empty() { Ok(()) } else { podman.output(&argv::remove(&ours), Input::Nothing).map(drop) }
+}
+
 /// Only with the lock held: then no seed is being made.
 fn remove_leftovers(containers: &[observe::Container], podman: &Podman, paths: &Paths) -> Result<()> {
     let ours: Vec<_> =
@@ -114,9 +126,10 @@ impl Builder<'_> {
     fn make(&self) -> Result<()> {
         self.write_ground()?;
         self.start_database()?;
-        let limit = cores();
-        let jobs = (limit / self.plan.wikis.len().clamp(1, limit)).max(1);
-        let results = side_by_side(&self.plan.wikis, limit, |wiki| self.seed_wiki(wiki, jobs));
+        let mut wikis: Vec<&WikiSeed> = self.plan.wikis.iter().collect();
+        // The longest first: then the short ones fill the time in which it keeps one core busy.
+        wikis.sort_by_key(|wiki| std::cmp::Reverse(self.size(wiki)));
+        let results = self.watching_space(|| side_by_side(&wikis, cores(), |wiki| self.seed_wiki(wiki)))?;
         let mut errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
         if !errors.is_empty() {
             let first = errors.remove(0);
@@ -126,6 +139,51 @@ impl Builder<'_> {
         self.stop_database()?;
         self.gather_files()?;
         self.finish()
+    }
+
+    /// Works while the server's log is watched: on a full disk the server waits for room, for ever, with all who wait for it;
+    /// and what it could not write may be missing without anybody having been told.
+    fn watching_space<R>(&self, work: impl FnOnce() -> R) -> Result<R> {
+        let over = AtomicBool::new(false);
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) && !self.is_full() {
+                    sleep(Duration::from_millis(200));
+                }
+                if !over.load(Ordering::Relaxed) {
+                    let _ = remove_containers(self.podman, &self.plan.key);
+                }
+            });
+            let result = work();
+            over.store(true, Ordering::Relaxed);
+            result
+        });
+        if self.is_full() { Err(self.full()) } else { Ok(result) }
+    }
+
+    fn full(&self) -> anyhow::Error {
+        let folder = self.folder.parent().unwrap_or(&self.folder).display();
+        Failure::new(Kind::Failed, "the disk became full while the farm was being seeded")
+            .hint(format!("seeds lie in {folder}: `df -h {folder}` shows how much room there is"))
+            .into()
+    }
+
+    fn is_full(&self) -> bool {
+        // The log may lie on the same disk, and so say nothing.
+        let room = statvfs(&self.folder).map_or(u64::MAX, |disk| disk.blocks_available() * disk.fragment_size());
+        if room < LEAST_ROOM {
+            return true;
+        }
+        let log = fs::read_to_string(self.at("log/error.log")).unwrap_or_default();
+        ["Errcode: 28", "error 28", "' is full", "Disk full"].iter().any(|sign| log.contains(sign))
+    }
+
+    /// How much there is to do for a wiki, in bytes to read.
+    fn size(&self, wiki: &WikiSeed) -> u64 {
+        if wiki.path.is_dir() {
+            return 0;
+        }
+        self.set.wikis[&wiki.wiki].import.iter().filter_map(|path| fs::metadata(path).ok()).map(|about| about.len()).sum()
     }
 
     fn write_ground(&self) -> Result<()> {
@@ -191,23 +249,26 @@ impl Builder<'_> {
     }
 
     /// Seeds a wiki from its inputs, which leaves a seed of its own, or from such a seed.
-    fn seed_wiki(&self, wiki: &WikiSeed, jobs: usize) -> Result<()> {
+    fn seed_wiki(&self, wiki: &WikiSeed) -> Result<()> {
         let name = wiki.wiki.as_str();
         if wiki.path.is_dir() {
-            return self.worker(wiki, &wiki.path, true, jobs)?.run(self.podman, self.progress);
+            return self.worker(wiki, &wiki.path, true)?.run(self.podman, self.progress);
         }
         let folder = Path::new("wikis").join(name);
         for part in ["out", "images", "cache"] {
             self.make_folder(folder.join(part))?;
         }
         let folder = self.at(folder);
-        let worked = self.worker(wiki, &folder, false, jobs)?.run(self.podman, self.progress);
+        let worked = self.worker(wiki, &folder, false)?.run(self.podman, self.progress);
         worked.map_err(|error| match self.database_state() {
             Ok(state) if !state.starts_with("true") => {
                 error.context(self.database_error("the database server for seeding has died"))
             }
             _ => error,
         })?;
+        if self.is_full() {
+            return Err(self.full());
+        }
         let keep = || -> Result<()> {
             fs::write(folder.join(ABOUT), serde_json::to_vec_pretty(&wiki.parts)?)?;
             fs::create_dir_all(wiki.path.parent().unwrap_or(&wiki.path))?;
@@ -216,7 +277,7 @@ impl Builder<'_> {
         keep().with_context(|| format!("{}: cannot be written", wiki.path.display()))
     }
 
-    fn worker<'a>(&'a self, wiki: &'a WikiSeed, folder: &Path, restore: bool, jobs: usize) -> Result<Worker<'a>> {
+    fn worker<'a>(&'a self, wiki: &'a WikiSeed, folder: &Path, restore: bool) -> Result<Worker<'a>> {
         let mut mounts = vec![
             Mounted::new(self.at("run"), "/run/mysqld"),
             Mounted::read_only(self.at("farm"), "/srv/farm"),
@@ -234,7 +295,7 @@ impl Builder<'_> {
             mounts.extend(imports.iter().enumerate().map(|(index, path)| import_mount(index, path)));
         }
         let container = self.container(&format!("wiki-{}", wiki.wiki), WORKER, mounts)?;
-        Ok(Worker { container, wiki: wiki.wiki.as_str(), restore, jobs })
+        Ok(Worker { container, wiki: wiki.wiki.as_str(), restore, jobs: cores() })
     }
 
     /// Ends the server so that its files are whole, and looks that it did.
@@ -302,16 +363,6 @@ fn make_executable(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn hint_at_space(error: anyhow::Error) -> anyhow::Error {
-    let text = format!("{error:#}");
-    let full = ["No space left", "Disk full", "is full", "Errcode: 28"].iter().any(|sign| text.contains(sign));
-    if full {
-        Failure::new(Kind::Failed, text).hint("`df -h ~/.cache` shows how full the disk is; seeds lie there").into()
-    } else {
-        error
-    }
 }
 
 fn cores() -> usize {
