@@ -1,6 +1,9 @@
 //! logs: what members said on their consoles and wrote into their logs, which lie readable in the set's folder.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -10,47 +13,73 @@ use crate::failure::{Failure, Kind};
 use crate::lifecycle::Session;
 use crate::plan;
 use crate::podman::argv;
-use crate::process::{Argv, Input, Runner};
+use crate::podman::observe::Container;
+use crate::process::Input;
 use crate::status;
 use crate::ui::Ui;
 
 /// What the main process of a member says.
 const CONSOLE: &str = "console";
+/// How often logs are looked at that are followed.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 pub fn run(session: &Session<'_>, arguments: &Logs, ui: &Ui) -> Result<()> {
-    let chosen = match &arguments.member {
+    let mut chosen = match &arguments.member {
         Some(name) => vec![access::member(session, &arguments.set, name)?],
         None => plan::containers_of(&session.podman.containers()?, &arguments.set).into_iter().cloned().collect(),
     };
+    chosen.sort_by(|a, b| a.name().cmp(b.name()));
     if chosen.is_empty() {
-        return Err(Failure::new(Kind::Failed, format!("set {} does not exist", arguments.set)).hint(format!("podfarm up {}", arguments.set)).into());
+        return Err(Failure::new(Kind::Failed, format!("set {} does not exist", arguments.set))
+            .hint(format!("podfarm up {}", arguments.set))
+            .into());
     }
     let lines = usize::try_from(arguments.lines)?;
-    let mut files: Vec<PathBuf> = Vec::new();
+    // From where to follow, before anything is shown: what is written meanwhile is shown then.
+    let mut ends: BTreeMap<PathBuf, u64> = chosen
+        .iter()
+        .flat_map(|container| wanted_files(container, arguments))
+        .map(|(_, file)| (file.clone(), length(&file)))
+        .collect();
     let mut found = false;
     for container in &chosen {
-        let wanted = |name: &str| arguments.log.as_deref().is_none_or(|log| log == name);
-        if wanted(CONSOLE) {
+        if wanted(CONSOLE, arguments) {
             found = true;
             let text = session.podman.output(&argv::logs(container.name(), lines), Input::Nothing)?;
             print(ui, container.name(), CONSOLE, text.lines());
         }
-        for (name, file) in status::log_files(container).into_iter().filter(|(name, _)| wanted(name)) {
+        for (name, file) in wanted_files(container, arguments) {
             found = true;
             print(ui, container.name(), &name, status::tail(&file, lines).iter().map(String::as_str));
-            files.push(file);
         }
     }
-    if !found {
-        let mut known: Vec<_> = chosen.iter().flat_map(|container| status::log_files(container).into_keys()).chain([CONSOLE.to_owned()]).collect();
+    if !found && !arguments.follow {
+        let mut known: Vec<_> =
+            chosen.iter().flat_map(|container| status::log_files(container).into_keys()).chain([CONSOLE.to_owned()]).collect();
         known.sort();
         known.dedup();
-        return Err(Failure::new(Kind::Usage, format!("there is no log {:?}", arguments.log.as_deref().unwrap_or_default())).hint(format!("known: {}", known.join(", "))).into());
+        return Err(Failure::new(Kind::Usage, format!("there is no log {:?}", arguments.log.as_deref().unwrap_or_default()))
+            .hint(format!("known: {}", known.join(", ")))
+            .into());
     }
     if arguments.follow {
-        follow(&chosen.iter().map(|container| container.name().to_owned()).collect::<Vec<_>>(), &files)?;
+        follow(session, &chosen, arguments, &mut ends, ui);
     }
     Ok(())
+}
+
+/// A log, or all of a group of logs: `mediawiki` is each `mediawiki/…`.
+fn wanted(name: &str, arguments: &Logs) -> bool {
+    let rest = arguments.log.as_deref().map(|log| name.strip_prefix(log));
+    rest.is_none_or(|rest| rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+fn wanted_files(container: &Container, arguments: &Logs) -> Vec<(String, PathBuf)> {
+    status::log_files(container).into_iter().filter(|(name, _)| wanted(name, arguments)).collect()
+}
+
+fn length(file: &Path) -> u64 {
+    file.metadata().map_or(0, |about| about.len())
 }
 
 fn print<'a>(ui: &Ui, host: &str, log: &str, lines: impl Iterator<Item = &'a str>) {
@@ -59,12 +88,65 @@ fn print<'a>(ui: &Ui, host: &str, log: &str, lines: impl Iterator<Item = &'a str
     }
 }
 
-/// Shows what is added until the user ends it.
-fn follow(hosts: &[String], files: &[PathBuf]) -> Result<()> {
-    let argv = if files.is_empty() {
-        argv::podman().args(["logs", "--follow", "--names", "--tail", "0", "--"]).args(hosts.to_vec())
-    } else {
-        Argv::new("tail").args(["--follow=name", "--retry", "--quiet", "--lines=0", "--"]).args(files.iter().map(|file| file.display().to_string()))
-    };
-    Runner::new().interactive(&argv).map(drop)
+/// Shows what is added, to logs that come up meanwhile too, until the user ends it.
+fn follow(session: &Session<'_>, chosen: &[Container], arguments: &Logs, ends: &mut BTreeMap<PathBuf, u64>, ui: &Ui) {
+    std::thread::scope(|scope| {
+        for container in chosen.iter().filter(|_| wanted(CONSOLE, arguments)) {
+            scope.spawn(|| {
+                session
+                    .podman
+                    .stream(&argv::logs_follow(container.name()), |line| print(ui, container.name(), CONSOLE, [line].into_iter()))
+            });
+        }
+        loop {
+            for container in chosen {
+                for (name, file) in wanted_files(container, arguments) {
+                    let end = ends.entry(file.clone()).or_insert(0);
+                    let text = added(&file, end);
+                    print(ui, container.name(), &name, text.lines());
+                }
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    });
+}
+
+/// The whole lines of a file from `end` on, which becomes where they end. A file that is shorter now was begun anew.
+fn added(file: &Path, end: &mut u64) -> String {
+    let now = length(file);
+    if now == *end {
+        return String::new();
+    }
+    if now < *end {
+        *end = 0;
+    }
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(file).and_then(|mut file| {
+        file.seek(SeekFrom::Start(*end))?;
+        file.read_to_end(&mut bytes)
+    });
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    if read.is_ok() {
+        *end += whole as u64;
+    }
+    String::from_utf8_lossy(&bytes[..whole]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_lines_are_shown_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("a.log");
+        let mut end = 0;
+        assert_eq!(added(&log, &mut end), "");
+        std::fs::write(&log, "one\ntw").unwrap();
+        assert_eq!(added(&log, &mut end), "one\n");
+        std::fs::write(&log, "one\ntwo\n").unwrap();
+        assert_eq!(added(&log, &mut end), "two\n");
+        std::fs::write(&log, "new\n").unwrap();
+        assert_eq!(added(&log, &mut end), "new\n");
+    }
 }

@@ -88,7 +88,17 @@ pub fn image_remove(tags: &[String]) -> Argv {
 
 /// The last lines of what a container's main process said, both its streams on one.
 pub fn logs(name: &str, lines: usize) -> Argv {
-    podman().args(["logs", "--tail", &lines.to_string(), "--", name])
+    on_one_stream(&podman().args(["logs", "--tail", &lines.to_string(), "--", name]))
+}
+
+/// What a container's main process says from now on, likewise.
+pub fn logs_follow(name: &str) -> Argv {
+    on_one_stream(&podman().args(["logs", "--follow", "--tail", "0", "--", name]))
+}
+
+/// podman gives what a container said on its stderr back on its own.
+fn on_one_stream(argv: &Argv) -> Argv {
+    Argv::new("sh").args(["-c", "exec \"$@\" 2>&1", "sh"]).args(argv.words().to_vec())
 }
 
 /// A command in a container; on a terminal, with one inside as well.
