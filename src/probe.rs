@@ -30,6 +30,12 @@ pub enum Ask {
     Http(String),
 }
 
+impl Question {
+    fn is_to_server(&self) -> bool {
+        matches!(self.ask, Ask::Banner(_))
+    }
+}
+
 /// Where a member can be reached on this host, and how to ask it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -70,8 +76,12 @@ impl Endpoint {
     /// The questions that tell whether it is ready.
     pub fn questions(&self) -> Vec<Question> {
         let asks = match &self.probe {
-            Probe::Banner(port) => self.on_host(*port).map(|port| Ask::Banner((self.published, port).into())).into_iter().collect(),
-            Probe::Http(path) => self.on_host(80).map(|port| http_asks(self.published, port, path, &self.wikis)).unwrap_or_default(),
+            Probe::Banner(port) => {
+                self.on_host(*port).map(|port| Ask::Banner((self.published, port).into())).into_iter().collect()
+            }
+            Probe::Http(path) => {
+                self.on_host(80).map(|port| http_asks(self.published, port, path, &self.wikis)).unwrap_or_default()
+            }
         };
         asks.into_iter().map(|ask| Question { host: self.host.clone(), ask }).collect()
     }
@@ -129,8 +139,10 @@ pub type Unanswered = (Question, String);
 pub fn wait(questions: &[Question], timeout: Duration, give_up: impl Fn() -> bool + Sync) -> Vec<Unanswered> {
     let end = Instant::now() + timeout;
     let over = std::sync::atomic::AtomicBool::new(false);
+    // Wikis need everything else: asked before, they would only fail, keep the processor busy and fill the logs.
+    let servers = std::sync::atomic::AtomicUsize::new(questions.iter().filter(|question| question.is_to_server()).count());
     let answers = std::thread::scope(|scope| {
-        let threads: Vec<_> = questions.iter().map(|question| scope.spawn(|| wait_for(question, end, &over))).collect();
+        let threads: Vec<_> = questions.iter().map(|question| scope.spawn(|| wait_for(question, end, &over, &servers))).collect();
         let mut next_look = Instant::now() + Duration::from_secs(3);
         while threads.iter().any(|thread| !thread.is_finished()) {
             std::thread::sleep(Duration::from_millis(5));
@@ -146,11 +158,23 @@ pub fn wait(questions: &[Question], timeout: Duration, give_up: impl Fn() -> boo
     questions.iter().cloned().zip(answers).filter_map(|(question, answer)| Some((question, answer.err()?))).collect()
 }
 
-fn wait_for(question: &Question, end: Instant, over: &std::sync::atomic::AtomicBool) -> Result<(), String> {
+fn wait_for(
+    question: &Question,
+    end: Instant,
+    over: &std::sync::atomic::AtomicBool,
+    servers: &std::sync::atomic::AtomicUsize,
+) -> Result<(), String> {
+    use std::sync::atomic::Ordering::Relaxed;
+    while !question.is_to_server() && servers.load(Relaxed) > 0 && Instant::now() < end && !over.load(Relaxed) {
+        std::thread::sleep(PAUSE);
+    }
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let answer = ask(&question.ask, QUESTION.min(left.max(PAUSE)));
-        if answer.is_ok() || left.is_zero() || over.load(std::sync::atomic::Ordering::Relaxed) {
+        if answer.is_ok() || left.is_zero() || over.load(Relaxed) {
+            if answer.is_ok() && question.is_to_server() {
+                servers.fetch_sub(1, Relaxed);
+            }
             return answer;
         }
         std::thread::sleep(PAUSE);
