@@ -61,10 +61,38 @@ impl std::error::Error for Failure {}
 
 /// The kind of an error: that of the outermost [`Failure`] in its chain.
 pub fn kind(error: &anyhow::Error) -> Kind {
-    error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map_or(Kind::Failed, |failure| failure.kind)
+    failures(error).first().map_or(Kind::Failed, |failure| failure.kind)
 }
 
 /// All hints in an error's chain, outermost first.
 pub fn hints(error: &anyhow::Error) -> Vec<&str> {
-    error.chain().filter_map(|cause| cause.downcast_ref::<Failure>()?.hint.as_deref()).collect()
+    failures(error).into_iter().filter_map(|failure| failure.hint.as_deref()).collect()
+}
+
+fn failures(error: &anyhow::Error) -> Vec<&Failure> {
+    // One that was added as a context is behind a type of anyhow's own in the chain; only the error itself finds it.
+    let mut found: Vec<&Failure> = error.downcast_ref().into_iter().collect();
+    for failure in error.chain().filter_map(|cause| cause.downcast_ref::<Failure>()) {
+        if !found.iter().any(|known| std::ptr::eq(*known, failure)) {
+            found.push(failure);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_failure_counts_wherever_it_is() {
+        let failure = || Failure::new(Kind::Machine, "no podman").hint("install it");
+        let inner = anyhow::Error::from(failure()).context("trying");
+        let outer = anyhow!("not found").context(failure()).context("trying");
+        for error in [failure().into(), inner, outer] {
+            assert_eq!((kind(&error), hints(&error)), (Kind::Machine, vec!["install it"]), "{error:#}");
+        }
+        assert_eq!(kind(&anyhow!("no")), Kind::Failed);
+    }
 }

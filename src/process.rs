@@ -97,6 +97,9 @@ pub struct Runner {
     directory: Option<PathBuf>,
 }
 
+/// Tells every child which podfarm it works for, so that the next one knows the children of one that was killed.
+pub const PARENT: &str = "PODFARM_PARENT";
+
 /// Variables that would change what podman, git or apt do or print.
 const REMOVED: &[&str] =
     &["CONTAINER_HOST", "CONTAINER_CONNECTION", "PODMAN_USERNS", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"];
@@ -183,6 +186,7 @@ impl Runner {
             shell.change_dir(directory);
         }
         let mut command = shell.cmd(argv.program()).args(&argv.words()[1..]).env("LC_ALL", "C.UTF-8").env("PAGER", "cat");
+        command = command.env(PARENT, std::process::id().to_string());
         for name in REMOVED {
             command = command.env_remove(name);
         }

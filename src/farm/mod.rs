@@ -19,7 +19,7 @@ use crate::process::Input;
 
 pub use builder::{build, sweep};
 pub use render::{Hosts, Rendered, render, render_for, write};
-pub use seed::{SeedPlan, WikiSeed, desired};
+pub use seed::{SeedPlan, WikiSeed, check, desired};
 
 /// Removes a folder and all in it; files in it may belong to the user's subordinate ids. One that is not there is fine.
 ///

@@ -58,9 +58,7 @@ pub(super) fn folder(paths: &Paths) -> PathBuf {
 /// # Errors
 /// [`crate::failure::Kind::SetFile`] where an import file is missing, empty, or not what its name says.
 pub fn desired(set: &Set, trees: &[Tree], images: &BTreeMap<String, Image>, paths: &Paths) -> Result<SeedPlan> {
-    for (name, wiki) in &set.wikis {
-        wiki.import.iter().try_for_each(|path| inputs::check(set, name, path))?;
-    }
+    check(set)?;
     let known = known(&folder(paths).join("wiki"));
     let mut wikis = Vec::new();
     for (name, wiki) in &set.wikis {
@@ -77,6 +75,15 @@ pub fn desired(set: &Set, trees: &[Tree], images: &BTreeMap<String, Image>, path
     let key = digest([FORMAT, database.as_bytes()].into_iter().chain(wikis.iter().map(|wiki| wiki.key.as_bytes())));
     let path = folder(paths).join("farm").join(&key[..16]);
     Ok(SeedPlan { key, path, wikis })
+}
+
+/// Looks at all import files of a set, before anything is built or fetched for it.
+///
+/// # Errors
+/// As [`desired`].
+pub fn check(set: &Set) -> Result<()> {
+    let mut files = set.wikis.iter().flat_map(|(name, wiki)| wiki.import.iter().map(move |path| (name, path)));
+    files.try_for_each(|(name, path)| inputs::check(set, name, path))
 }
 
 /// What the wiki seeds there are were made from.

@@ -62,8 +62,9 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     if plan::containers_of(&containers, name).is_empty() {
         return Err(Failure::new(Kind::Failed, format!("set {name} was not created")).hint(format!("podfarm create {name}, or podfarm up {name}")).into());
     }
+    let endpoints: Vec<_> = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
+    check_ports(&endpoints, &containers)?;
     apply(session, &mut report, plan::start(name, &containers), &NoNative, OnFailure::Stop)?;
-    let endpoints = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
     wait(session, name, endpoints, options, &mut report)?;
     Ok(report)
 }
@@ -132,7 +133,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     let desired = resolved(session, &ingredients, &existing, number, &seed)?;
     let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
-    check_ports(&desired, &existing)?;
+    check_ports(&endpoints(&desired), &containers)?;
     let mut stages = plan::bring_up(&desired, goal, &containers, &inventory);
     let members = stages.pop().unwrap_or_default();
     let native = Files { session, ingredients: &ingredients, desired: &desired, seed: &seed };
@@ -195,17 +196,16 @@ fn first_unprivileged_port() -> u16 {
     setting.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024)
 }
 
-/// Refuses a port that neither at its own number nor at the shifted one can be had.
-fn check_ports(desired: &Desired, existing: &Existing) -> Result<()> {
-    for member in desired.members.iter().filter(|member| !existing.members.contains_key(member.name.as_str())) {
-        for port in &member.ports {
-            if let Err(error) = TcpListener::bind((member.published, port.published)) {
-                return Err(Failure::new(
-                    Kind::Failed,
-                    format!("{}:{} cannot be published for {}'s port {}: {error}", member.published, port.published, member.host, port.port),
-                )
-                .hint(format!("`ss -ltnp sport = :{}` shows who has it; stop that, or let it listen on 127.0.0.1 only", port.published))
-                .into());
+/// Refuses a port that somebody else has: for new members, both at its own number and at the shifted one.
+fn check_ports(endpoints: &[Endpoint], containers: &[Container]) -> Result<()> {
+    let runs = |host: &str| containers.iter().any(|container| container.name() == host && container.running());
+    for endpoint in endpoints.iter().filter(|endpoint| !runs(&endpoint.host)) {
+        for port in &endpoint.ports {
+            if let Err(error) = TcpListener::bind((endpoint.published, port.published)) {
+                let (address, host) = (format!("{}:{}", endpoint.published, port.published), &endpoint.host);
+                return Err(Failure::new(Kind::Failed, format!("{address} cannot be published for {host}'s port {}: {error}", port.port))
+                    .hint(format!("`ss -ltnp sport = :{}` shows who has it; stop that, or let it listen on 127.0.0.1 only", port.published))
+                    .into());
             }
         }
     }

@@ -13,7 +13,7 @@ use anyhow::Result;
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::plan::Stage;
-use crate::podman::Podman;
+use crate::podman::{Podman, orphans};
 use crate::progress::Progress;
 use crate::role::Roles;
 use crate::set::SetName;
@@ -49,7 +49,9 @@ impl Session<'_> {
         if self.dry_run {
             return Ok(None);
         }
-        Lock::take(&self.paths.lock(&format!("set-{set}")), &format!("set {set}"), self.progress).map(Some)
+        let lock = Lock::take(&self.paths.lock(&format!("set-{set}")), &format!("set {set}"), self.progress)?;
+        orphans::wait(|| self.progress.say("podman is still at work for a podfarm that was killed: waiting for it"));
+        Ok(Some(lock))
     }
 
     /// Held from looking for a free number until it is taken, so that two sets cannot get the same one.

@@ -43,6 +43,7 @@ impl Ingredients {
         for tree in &trees {
             source::check(tree, &set)?;
         }
+        farm::check(&set)?;
         Ok(Self { set, images, trees })
     }
 
@@ -82,8 +83,10 @@ pub(super) fn prepare(session: &Session<'_>, ingredients: &Ingredients, inventor
     let trees: Vec<&Tree> = ingredients.trees.iter().filter(|tree| !tree.present()).collect();
     let base_missing = missing.iter().filter(|image| image.parent.is_none()).copied().collect::<Vec<_>>();
     let others = missing.iter().filter(|image| image.parent.is_some()).copied().collect::<Vec<_>>();
-    if !missing.is_empty() || !trees.is_empty() {
-        session.podman.check()?;
+    if !is_prepared(session, ingredients, inventory, until)? {
+        if let Some(warning) = session.podman.check()? {
+            session.progress.say(&warning);
+        }
     }
     let step = |image: &&Image| image_step(image, inventory);
     // Sources that are Debian packages are fetched in a container of the base image, so that comes first.

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::apply::{NoNative, OnFailure, apply};
 use super::{Report, Session};
 use crate::desired::label;
+use crate::farm;
 use crate::plan::{self, Step, Work};
 use crate::podman::argv;
 use crate::process::Input;
@@ -36,9 +37,12 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
         let inventory = session.podman.inventory();
         (containers.join().expect("asking does not panic"), inventory)
     });
+    let containers = containers?;
+    let swept = if session.dry_run { Ok(()) } else { farm::sweep(&containers, &session.podman, &session.paths) };
     let folder = Some(session.paths.set(set)).filter(|folder| folder.exists());
-    let stages = plan::destroy(set, &containers?, &inventory?, folder);
+    let stages = plan::destroy(set, &containers, &inventory?, folder);
     apply(session, &mut report, stages, &NoNative, OnFailure::GoOn)?;
+    swept?;
     Ok(report)
 }
 

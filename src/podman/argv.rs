@@ -27,8 +27,8 @@ pub fn secrets() -> Argv {
     podman().args(["secret", "ls", "--format", "{{.Name}}"])
 }
 
-pub fn version() -> Argv {
-    podman().args(["version", "--format", "{{.Client.Version}}"])
+pub fn info() -> Argv {
+    podman().args(["info", "--format", "json"])
 }
 
 /// The set's network. Names are answered by the hosts file that every member has, so podman's DNS server,

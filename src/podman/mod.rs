@@ -1,7 +1,9 @@
 //! Everything podfarm knows of podman: command lines (pure), what podman answers (pure parsers), and running the one to get the other.
 
 pub mod argv;
+mod machine;
 pub mod observe;
+pub mod orphans;
 
 use anyhow::Result;
 
@@ -58,7 +60,7 @@ impl Podman {
     /// # Errors
     /// As [`Podman::output`].
     pub fn containers(&self) -> Result<Vec<observe::Container>> {
-        observe::list(&self.output(&argv::ps(), Input::Nothing)?)
+        self.understood(observe::list(&self.output(&argv::ps(), Input::Nothing)?))
     }
 
     /// All pods, images, networks and secrets; the four questions are asked at the same time.
@@ -66,6 +68,10 @@ impl Podman {
     /// # Errors
     /// As [`Podman::output`].
     pub fn inventory(&self) -> Result<Inventory> {
+        self.understood(self.ask_for_all())
+    }
+
+    fn ask_for_all(&self) -> Result<Inventory> {
         let ask = |argv: Argv| move || self.output(&argv, Input::Nothing);
         std::thread::scope(|scope| {
             let pods = scope.spawn(ask(argv::pods()));
@@ -83,30 +89,24 @@ impl Podman {
         })
     }
 
-    /// Refuses a podman older than [`LOWEST`], or none, or a user it cannot work for.
+    /// Refuses a podman older than [`LOWEST`], or none, or a user it cannot work for; returns what is worth a warning.
     ///
     /// # Errors
     /// [`Kind::Machine`], with what to do.
-    pub fn check(&self) -> Result<()> {
-        let version = self.output(&argv::version(), Input::Nothing)?;
-        let version = version.trim();
-        if parse_version(version).is_none_or(|version| version < LOWEST) {
-            let (major, minor) = LOWEST;
-            return Err(Failure::new(
-                Kind::Machine,
-                format!("this is podman {version}, and podfarm needs {major}.{minor} or newer"),
-            )
-            .hint("Debian 12 and Ubuntu 24.04 have a new enough one: sudo apt-get install podman")
-            .into());
-        }
-        Ok(())
+    pub fn check(&self) -> Result<Option<String>> {
+        let machine = machine::parse(&self.output(&argv::info(), Input::Nothing)?)?;
+        machine.check(&user())?;
+        Ok(machine.warning())
+    }
+
+    /// An answer that was not understood may be an old podman's.
+    fn understood<T>(&self, answer: Result<T>) -> Result<T> {
+        answer.or_else(|error| self.check().and(Err(error)))
     }
 }
 
-/// The first two numbers of a version such as 5.4.2 or 6.0.0-dev.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.split(['.', '-']);
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+fn user() -> String {
+    nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map_or("$USER".to_owned(), |user| user.name)
 }
 
 /// Turns what podman says of a machine that is not ready into what to do about it.
@@ -117,24 +117,7 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     }
     let said = |needle: &str| failed.stderr.contains(needle);
     if said("no subuid ranges") || said("insufficient UIDs or GIDs") || said("/etc/subuid") || said("newuidmap") {
-        let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map_or("$USER".to_owned(), |user| user.name);
-        return error.context(Failure::new(Kind::Machine, format!("rootless podman has no subordinate ids for {user}")).hint(
-            format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user} && podman system migrate"),
-        ));
+        return error.context(machine::no_subordinate_ids(&user()));
     }
     error
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_compared_by_number() {
-        assert!(parse_version("4.3.1").unwrap() >= LOWEST);
-        assert!(parse_version("10.0.0").unwrap() >= LOWEST);
-        assert!(parse_version("6.0.0-dev").unwrap() >= LOWEST);
-        assert!(parse_version("4.2.1").unwrap() < LOWEST);
-        assert_eq!(parse_version("none"), None);
-    }
 }

@@ -14,8 +14,10 @@ class WarmWiki extends Maintenance {
 		if ( !in_array( $farm->data['commons'], [ null, $wgDBname ], true ) ) {
 			return; // pages may show files of a wiki that is being made just now
 		}
-		$page = $services->getWikiPageFactory()->newFromTitle( Title::newMainPage() );
-		if ( $page->exists() ) {
+		$title = Title::newMainPage();
+		// A wiki without a main page shows the list of its pages, a special page, which is no page to be parsed.
+		$page = $title->canExist() ? $services->getWikiPageFactory()->newFromTitle( $title ) : null;
+		if ( $page && $page->exists() ) {
 			$services->getParserOutputAccess()->getParserOutput( $page, ParserOptions::newFromAnon() );
 			DeferredUpdates::doUpdates();
 		}

@@ -1,4 +1,15 @@
 //! All integration tests, one binary. What needs podman runs on the real one, rootless.
 
+mod foreign;
+mod golden;
+mod imports;
+mod invariants;
+mod killed;
+mod machine;
+mod ports;
+mod ran;
+mod running;
 mod sandbox;
 mod set_files;
+mod sources;
+mod together;

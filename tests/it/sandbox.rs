@@ -1,112 +1,308 @@
 //! A clean place for one test: folders of its own, a set name of its own, and nothing left behind.
 
+use std::cell::{Cell, RefCell};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::ran::Ran;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
+/// Whatever a podfarm is asked to do ends within this time, or the test fails: long enough to build all images.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// One wiki with the members every set has.
+pub const SMALL: &str = "wikis:\n  wiki: {}\n";
+
+/// A database server and nothing else: the least a set can be.
+pub const TINY: &str = "members:\n  mw: {count: 0}\n  php: {count: 0}\n  snapshot: {count: 0}\n";
+
 /// A place with its own podfarm folders. podman's storage and podfarm's cache are shared by all tests: images and seeds are made once.
 pub struct Sandbox {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
     /// Part of every object's name: the process and the test within it.
     id: String,
-    sets: Vec<String>,
-    environment: Vec<(String, String)>,
+    sets: RefCell<Vec<String>>,
+    environment: RefCell<Vec<(String, String)>>,
+    /// Whether podman may have something of this test's.
+    touched: Cell<bool>,
 }
 
-/// What a podfarm did.
-pub struct Ran {
-    pub line: String,
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+/// A podfarm at work.
+pub struct Working {
+    child: Child,
+    line: String,
+    stdout: mpsc::Receiver<String>,
+    stderr: mpsc::Receiver<String>,
+    said: String,
 }
 
 impl Sandbox {
     pub fn new() -> Self {
         let id = format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let folder = tempfile::Builder::new().prefix("podfarm-test").tempdir().expect("a temporary folder");
-        Self { folder, id, sets: Vec::new(), environment: Vec::new() }
+        let folder = tempfile::Builder::new().prefix("podfarm-test").tempdir().expect("a temporary folder").keep();
+        let none = RefCell::new(Vec::new());
+        Self { folder, id, sets: RefCell::default(), environment: none, touched: Cell::new(false) }
     }
 
     /// Writes a set file under a name of this test's own, and returns the name.
-    pub fn set(&mut self, name: &str, yaml: &str) -> String {
+    pub fn set(&self, name: &str, yaml: &str) -> String {
         let set = format!("{name}-{}", self.id);
         self.write(&format!("sets/{set}.yaml"), yaml);
-        self.sets.push(set.clone());
+        self.sets.borrow_mut().push(set.clone());
         set
+    }
+
+    /// Part of the name of everything that belongs to this test.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Writes a file below the sandbox, and returns its path.
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path().join(path);
+        let path = self.at(path);
         std::fs::create_dir_all(path.parent().expect("a file in a folder")).expect("a folder");
         std::fs::write(&path, content).expect("a file");
         path
     }
 
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
+    }
+
+    pub fn at(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
     }
 
     /// A variable in the environment of every podfarm run here.
-    #[allow(dead_code)]
-    pub fn env(&mut self, key: &str, value: &str) {
-        self.environment.push((key.to_owned(), value.to_owned()));
+    pub fn env(&self, key: &str, value: impl AsRef<Path>) {
+        self.environment.borrow_mut().push((key.to_owned(), value.as_ref().display().to_string()));
+    }
+
+    /// A cache of this test's own, with seeds of its own; sources and bases are those of the shared one.
+    pub fn private_seeds(&self) -> PathBuf {
+        let cache = self.at("cache");
+        std::fs::create_dir_all(&cache).expect("a folder");
+        for part in ["sources", "bases"] {
+            let shared = shared_cache().join(part);
+            std::fs::create_dir_all(&shared).expect("a folder");
+            symlink(shared, cache.join(part)).expect("a link");
+        }
+        self.env("PODFARM_CACHE", &cache);
+        cache
+    }
+
+    /// Puts a program of the test's own before all others on PATH, as podfarm sees it.
+    pub fn program(&self, name: &str, script: &str) -> PathBuf {
+        let program = self.write(&format!("bin/{name}"), script);
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a program");
+        self.env("PATH", format!("{}:{}", self.at("bin").display(), std::env::var("PATH").expect("PATH is set")));
+        program
+    }
+
+    /// From now on, the arguments of each podman that podfarm runs are written down.
+    pub fn watch_podman(&self) -> Watched {
+        let log = self.write("podman.log", "");
+        let real = which("podman").display().to_string();
+        self.program("podman", &format!("#!/bin/sh\necho \"$*\" >>'{}'\nexec '{real}' \"$@\"\n", log.display()));
+        Watched { log }
     }
 
     /// A podfarm command, not yet run.
-    #[allow(clippy::disallowed_methods)]
-    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_podfarm"));
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        const HARMLESS: &[&str] = &["plan", "list", "status", "open", "completions", "init"];
+        if !arguments.iter().any(|argument| HARMLESS.contains(argument)) {
+            self.touched.set(true);
+        }
+        let mut command = command(env!("CARGO_BIN_EXE_podfarm"));
         command
             .args(arguments)
-            .current_dir(self.path())
-            .env("PODFARM_CONFIG", self.path().join("config"))
-            .env("PODFARM_DATA", self.path().join("data"))
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .env("PODFARM_CONFIG", self.at("config"))
+            .env("PODFARM_DATA", self.at("data"))
             .env_remove("NO_COLOR")
-            .envs(self.environment.iter().map(|(key, value)| (key, value)));
+            .envs(self.environment.borrow().iter().cloned());
         command
     }
 
     /// Runs podfarm.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().expect("podfarm starts");
+        self.start(arguments).end()
+    }
+
+    /// Runs podfarm with something on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+        let input = self.write("input", input);
+        let mut command = self.command(arguments);
+        let output = command.stdin(std::fs::File::open(input).expect("a file")).output().expect("podfarm starts");
         Ran::new(format!("podfarm {}", arguments.join(" ")), output)
+    }
+
+    /// Starts podfarm.
+    pub fn start(&self, arguments: &[&str]) -> Working {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("podfarm starts");
+        let stdout = lines(child.stdout.take().expect("it is piped"));
+        let stderr = lines(child.stderr.take().expect("it is piped"));
+        Working { child, line: format!("podfarm {}", arguments.join(" ")), stdout, stderr, said: String::new() }
+    }
+
+    /// What `status --format json` says of a set.
+    #[track_caller]
+    pub fn status(&self, set: &str) -> serde_json::Value {
+        let ran = self.run(&["status", set, "--format", "json"]).ok();
+        let status: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        status["sets"][0].clone()
+    }
+
+    /// Everything of this test's that podman or the folders still have.
+    pub fn left(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for (what, arguments) in [
+            ("container", &["ps", "--all", "--external", "--format", "{{.Names}}"][..]),
+            ("pod", &["pod", "ps", "--format", "{{.Name}}"]),
+            ("network", &["network", "ls", "--format", "{{.Name}}"]),
+            ("secret", &["secret", "ls", "--format", "{{.Name}}"]),
+            ("volume", &["volume", "ls", "--format", "{{.Name}}"]),
+        ] {
+            let names = podman(arguments).ok().stdout;
+            left.extend(names.lines().filter(|name| name.contains(&self.id)).map(|name| format!("{what} {name}")));
+        }
+        let mounts = podman(&["unshare", "cat", "/proc/self/mounts"]).ok().stdout;
+        let here = self.folder.display().to_string();
+        left.extend(mounts.lines().filter(|line| line.contains(&here)).map(|line| format!("mount {line}")));
+        let sets = std::fs::read_dir(self.at("data/sets")).into_iter().flatten().flatten();
+        left.extend(sets.map(|folder| format!("folder {}", folder.path().display())));
+        let seeds = std::fs::read_dir(self.at("cache/seeds")).into_iter().flatten().flatten();
+        let half_made = seeds.filter(|entry| entry.file_name().to_string_lossy().starts_with('.'));
+        left.extend(half_made.map(|folder| format!("half a seed {}", folder.path().display())));
+        left
+    }
+
+    /// That podman has nothing of this test's, and its folder of sets neither.
+    #[track_caller]
+    pub fn nothing_left(&self) {
+        let left = self.left();
+        assert!(left.is_empty(), "left behind: {left:#?}");
     }
 }
 
-impl Ran {
-    pub fn new(line: String, output: Output) -> Self {
-        Self {
-            line,
-            status: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let mut wrong = Vec::new();
+        if self.touched.get() {
+            // Whatever PATH the test was about, this podfarm gets the real one.
+            self.environment.borrow_mut().retain(|(key, _)| key != "PATH");
+            let sets = self.sets.borrow().clone();
+            if !sets.is_empty() {
+                let mut arguments = vec!["destroy"];
+                arguments.extend(sets.iter().map(String::as_str));
+                let destroyed = self.run(&arguments);
+                if destroyed.status != 0 {
+                    wrong.push(format!("{destroyed}"));
+                }
+            }
+            wrong.extend(self.left());
+        }
+        if std::fs::remove_dir_all(&self.folder).is_err() {
+            podman(&["unshare", "rm", "-rf", "--", &self.folder.display().to_string()]);
+        }
+        if std::thread::panicking() {
+            eprintln!("after the failure: {wrong:#?}");
+        } else {
+            assert!(wrong.is_empty(), "left behind: {wrong:#?}");
+        }
+    }
+}
+
+impl Working {
+    /// Waits until podfarm has said this on its standard error.
+    #[track_caller]
+    pub fn until(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            match self.stderr.recv_timeout(PATIENCE) {
+                Ok(line) => self.said.push_str(&format!("{line}\n")),
+                Err(_) => panic!("{}: {text:?} was never said, but: {}", self.line, self.said),
+            }
         }
     }
 
-    #[track_caller]
-    pub fn ok(self) -> Self {
-        self.status(0)
+    /// Kills it, and it alone, as the kernel does when memory is short.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it is ours");
     }
 
-    #[track_caller]
-    pub fn status(self, expected: i32) -> Self {
-        assert_eq!(self.status, expected, "{}\nstdout: {}\nstderr: {}", self.line, self.stdout, self.stderr);
-        self
+    /// Waits for its end.
+    pub fn end(mut self) -> Ran {
+        let status = self.child.wait().expect("it is ours");
+        let mut stderr = self.said.into_bytes();
+        stderr.extend(self.stderr.iter().flat_map(|line| format!("{line}\n").into_bytes()));
+        let stdout = self.stdout.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect();
+        Ran::new(self.line, Output { status, stdout, stderr })
     }
+}
 
-    #[track_caller]
-    pub fn stdout_has(self, text: &str) -> Self {
-        assert!(self.stdout.contains(text), "{}: no {text:?} in stdout: {}\nstderr: {}", self.line, self.stdout, self.stderr);
-        self
-    }
+/// Reads a stream in a thread of its own, so that whoever writes it never waits.
+fn lines(stream: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
 
-    #[track_caller]
-    pub fn stderr_has(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "{}: no {text:?} in stderr: {}", self.line, self.stderr);
-        self
+/// What podfarm asked of podman.
+pub struct Watched {
+    log: PathBuf,
+}
+
+impl Watched {
+    /// The command lines since the last time, without the program's name.
+    pub fn take(&self) -> Vec<String> {
+        let calls = std::fs::read_to_string(&self.log).expect("a log").lines().map(str::to_owned).collect();
+        std::fs::write(&self.log, "").expect("a log");
+        calls
     }
+}
+
+/// Where the tests' shared images and seeds are described: podfarm's own cache.
+fn shared_cache() -> PathBuf {
+    let folder = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
+    let usual = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache"))).map(|cache| cache.join("podfarm"));
+    folder("PODFARM_CACHE").or_else(usual).expect("HOME is set")
+}
+
+/// Where a program is on PATH.
+pub fn which(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").expect("PATH is set");
+    let mut all = std::env::split_paths(&path).map(|folder| folder.join(name));
+    all.find(|program| program.is_file()).unwrap_or_else(|| panic!("{name} is not on PATH"))
+}
+
+/// A command that is not podfarm's.
+#[allow(clippy::disallowed_methods)]
+pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    Command::new(program)
+}
+
+/// Runs a program that is not podfarm.
+pub fn run(program: &str, arguments: &[&str]) -> Ran {
+    let output = command(program).args(arguments).stdin(Stdio::null()).output();
+    Ran::new(format!("{program} {}", arguments.join(" ")), output.unwrap_or_else(|error| panic!("{program}: {error}")))
+}
+
+/// Runs the real podman.
+pub fn podman(arguments: &[&str]) -> Ran {
+    run("podman", arguments)
 }

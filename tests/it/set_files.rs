@@ -5,7 +5,7 @@ use crate::sandbox::Sandbox;
 /// `plan` on a set file must end with status 3 and say all of `expected`.
 #[track_caller]
 fn refused(yaml: &str, expected: &[&str]) {
-    let mut sandbox = Sandbox::new();
+    let sandbox = Sandbox::new();
     let set = sandbox.set("wrong", yaml);
     let ran = sandbox.run(&["plan", &set]).status(3);
     assert!(ran.stderr.contains("hint:"), "no hint: {}", ran.stderr);
@@ -76,6 +76,26 @@ fn bad_names_of_wikis() {
     for name in ["Demo", "'my wiki'", "'..'", long.as_str(), "'; rm -rf'", "-a", "'a/b'"] {
         refused(&format!("wikis:\n  {name}: {{}}\n"), &["cannot be the name of a wiki"]);
     }
+}
+
+#[test]
+fn bad_names_of_members_sources_and_databases() {
+    let long = "a".repeat(64);
+    for name in ["Demo", "'my member'", "'..'", long.as_str(), "'; rm -rf'"] {
+        refused(&format!("members:\n  {name}: {{role: snapshot}}\n"), &["cannot be the name of a member"]);
+        refused(&format!("sources:\n  {name}: {{deb: mediawiki}}\n"), &["cannot be the name of a source"]);
+    }
+    let longer = "a".repeat(65);
+    for name in ["Demo", "'my wiki'", "'..'", longer.as_str(), "'; rm -rf'", "mysql"] {
+        refused(&format!("wikis:\n  a: {{db: {name}}}\n"), &["cannot be the name of a database", ":2:"]);
+    }
+}
+
+#[test]
+fn a_host_name_that_is_too_long() {
+    // Both names are good, and both together are no DNS label.
+    let member = "m".repeat(60);
+    refused(&format!("members:\n  {member}: {{role: snapshot}}\n"), &["and 63 is the most", ":1:"]);
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! What a killed podfarm had begun goes on without it. The next one waits for that to end, for only then does podman's list
+//! tell all there is: a container that is just being created is in no list yet.
+
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::process::PARENT;
+
+/// What podman does within seconds. Builds, imports and shells take longer, and are not waited for.
+const QUICK: &[&str] = &["create", "network", "pod", "rm", "run", "secret", "start", "stop", "unshare"];
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether there is podman at work that a podfarm started which is no more.
+fn any() -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    processes.flatten().any(|process| is_orphan(&process.path()))
+}
+
+/// Waits until there is none, calling `first` where there is one.
+pub fn wait(first: impl FnOnce()) {
+    if !any() {
+        return;
+    }
+    first();
+    let ends = Instant::now() + PATIENCE;
+    while any() && Instant::now() < ends {
+        sleep(Duration::from_millis(20));
+    }
+}
+
+fn is_orphan(process: &Path) -> bool {
+    let read = |part: &str| fs::read(process.join(part)).unwrap_or_default();
+    if read("comm") != b"podman\n" || !is_quick(&read("cmdline")) {
+        return false;
+    }
+    let Some(parent) = parent(&read("environ")) else { return false };
+    !fs::read_to_string(Path::new("/proc").join(parent).join("comm")).is_ok_and(|name| name.starts_with("podfarm"))
+}
+
+fn is_quick(command_line: &[u8]) -> bool {
+    let words: Vec<_> = command_line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    let attached = words.iter().any(|word| word == "run") && !words.iter().any(|word| word == "--detach");
+    words.get(1).is_some_and(|verb| QUICK.contains(&verb.as_ref())) && !attached
+}
+
+/// The process id of the podfarm that started this, from its environment.
+fn parent(environment: &[u8]) -> Option<String> {
+    let prefix = format!("{PARENT}=");
+    let variables = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    variables.filter_map(|variable| variable.strip_prefix(&prefix).map(str::to_owned)).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_in_the_making_is_waited_for_and_an_import_is_not() {
+        assert!(is_quick(b"podman\0create\0--name\0demo-mw\0"));
+        assert!(is_quick(b"podman\0run\0--detach\0--name\0demo-mw\0"));
+        assert!(!is_quick(b"podman\0run\0--rm\0--init\0--name\0podfarm-seed-0\0"));
+        assert!(!is_quick(b"podman\0build\0."));
+        assert!(!is_quick(b"podman\0"));
+    }
+
+    #[test]
+    fn a_child_knows_its_podfarm() {
+        assert_eq!(parent(b"HOME=/home/me\0PODFARM_PARENT=42\0").as_deref(), Some("42"));
+        assert_eq!(parent(b"HOME=/home/me\0"), None);
+    }
+}

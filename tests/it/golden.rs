@@ -1,0 +1,72 @@
+//! Set files beside the commands they come to. Each case in golden/ is a set file, a line `$ podfarm …`, and what that prints.
+//! `PODFARM_BLESS=1` writes down what is printed now; the difference is for a person to read.
+
+use std::path::Path;
+
+use crate::sandbox::Sandbox;
+
+/// A podman that has nothing but networks with all numbers up to 253, so that a set gets 254, which no set on this machine has.
+fn nothing_there() -> String {
+    let subnets: Vec<_> = (1..254).map(|number| format!(r#"{{"name": "n{number}", "subnets": [{{"subnet": "10.77.{number}.0/24"}}]}}"#)).collect();
+    format!(
+        "#!/bin/sh\ncase \"$1\" in\ninfo) echo '{{\"version\": {{\"Version\": \"4.3.1\"}}}}' ;;\nsecret) ;;\n\
+         network) cat <<'END'\n[{}]\nEND\n;;\n*) echo '[]' ;;\nesac\n",
+        subnets.join(", ")
+    )
+}
+
+/// Without what is different on each machine, and with each change of an image.
+fn normalised(text: &str, sandbox: &Sandbox) -> String {
+    let text = text.replace(&sandbox.path().display().to_string(), "/sandbox");
+    // Whether an ordinary user may have port 22 is the machine's setting.
+    let text = text.replace(":22:22", ":20022:22").replace(":80:80", ":20080:80").replace("=22:22", "=22:20022").replace("=80:80", "=80:20080");
+    let mut result = String::new();
+    let mut digits = String::new();
+    for character in text.chars().chain(['\n']) {
+        if character.is_ascii_hexdigit() && !character.is_ascii_uppercase() {
+            digits.push(character);
+            continue;
+        }
+        result.push_str(if digits.len() >= 16 { "HASH" } else { &digits });
+        digits.clear();
+        result.push(character);
+    }
+    // One argument to a line.
+    let lines = result.lines().map(|line| line.replace(" --", " \\\n    --").replace(" localhost/", " \\\n    localhost/"));
+    lines.collect::<Vec<_>>().join("\n").trim_end().to_owned() + "\n"
+}
+
+fn check(name: &str) {
+    let sandbox = Sandbox::new();
+    sandbox.env("PODFARM_CACHE", sandbox.at("cache"));
+    sandbox.program("podman", &nothing_there());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/golden/{name}.txt"));
+    let case = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let (set, rest) = case.split_once("$ podfarm ").expect("a command");
+    let (command, expected) = rest.split_once('\n').expect("what it prints");
+    sandbox.write("sets/farm.yaml", set);
+    sandbox.write("sets/el.xml.bz2", "BZh9");
+    let printed = sandbox.run(&command.split(' ').collect::<Vec<_>>()).ok().stdout;
+    let printed = normalised(&printed, &sandbox);
+    if std::env::var_os("PODFARM_BLESS").is_some() {
+        std::fs::write(&file, format!("{set}$ podfarm {command}\n{printed}")).expect("a file");
+    } else if printed != expected {
+        let difference = printed.lines().zip(expected.lines()).enumerate().find(|(_, (new, old))| new != old);
+        panic!("{}: what is printed differs, first in {difference:#?}; all of it:\n{printed}", file.display());
+    }
+}
+
+#[test]
+fn the_smallest_set_planned() {
+    check("smallest-plan");
+}
+
+#[test]
+fn the_smallest_set_up() {
+    check("smallest-up");
+}
+
+#[test]
+fn a_farm_created() {
+    check("farm-create");
+}

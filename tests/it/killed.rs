@@ -1,0 +1,155 @@
+//! podfarm killed with SIGKILL at any moment: the same command again goes on from there, and `destroy` leaves nothing.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::sandbox::{SMALL, Sandbox, TINY, podman};
+
+/// Runs a verb, and kills it so many milliseconds after it has said something.
+fn kill(sandbox: &Sandbox, verb: &str, set: &str, said: &str, milliseconds: u64) {
+    let mut working = sandbox.start(&[verb, set]);
+    working.until(said);
+    sleep(Duration::from_millis(milliseconds));
+    working.kill();
+}
+
+/// `destroy` leaves nothing, and nothing comes back afterwards from what the killed podfarm had begun.
+#[track_caller]
+fn destroyed(sandbox: &Sandbox, set: &str, moment: &str) {
+    sandbox.run(&["destroy", set]).ok();
+    let at_once = sandbox.left();
+    sleep(Duration::from_secs(1));
+    let later = sandbox.left();
+    assert!(at_once.is_empty() && later.is_empty(), "killed {moment}, then destroyed: {at_once:#?}, and a second later {later:#?}");
+}
+
+#[test]
+fn in_the_middle_of_create() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("killed", SMALL);
+    sandbox.run(&["build", &set]).ok();
+    let moments = [("create network", 0), ("create pod", 60), ("create pod", 250), (&*format!("create {set}-mw"), 0)];
+    for (said, milliseconds) in moments.into_iter().chain([(&*format!("create {set}-mw"), 90), (&*format!("create {set}-php"), 250)]) {
+        kill(&sandbox, "create", &set, said, milliseconds);
+        destroyed(&sandbox, &set, &format!("{milliseconds} ms after {said:?}"));
+    }
+    for (said, milliseconds) in moments {
+        kill(&sandbox, "create", &set, said, milliseconds);
+        sandbox.run(&["create", &set]).ok();
+        assert_eq!(sandbox.status(&set)["state"], "created", "killed {milliseconds} ms after {said:?}");
+        sandbox.run(&["destroy", &set]).ok();
+    }
+    sandbox.nothing_left();
+}
+
+#[test]
+fn in_the_middle_of_up() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("killed", SMALL);
+    sandbox.run(&["build", &set]).ok();
+    let start = format!("create and start {set}-mw");
+    for (said, milliseconds) in [("create pod", 0), (&*start, 0), (&*start, 300), (&*start, 800)] {
+        kill(&sandbox, "up", &set, said, milliseconds);
+        destroyed(&sandbox, &set, &format!("{milliseconds} ms after {said:?}"));
+    }
+    for (said, milliseconds) in [("create pod", 150), (&*start, 200), (&*start, 1500)] {
+        kill(&sandbox, "up", &set, said, milliseconds);
+        sandbox.run(&["up", &set]).ok();
+        assert_eq!(sandbox.status(&set)["state"], "running", "killed {milliseconds} ms after {said:?}");
+        sandbox.run(&["destroy", &set]).ok();
+    }
+    sandbox.nothing_left();
+}
+
+#[test]
+fn in_the_middle_of_start_stop_and_reset() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("killed", SMALL);
+    sandbox.run(&["create", &set]).ok();
+    for milliseconds in [0, 250] {
+        kill(&sandbox, "start", &set, &format!("start {set}-mw"), milliseconds);
+        sandbox.run(&["start", &set]).ok();
+        assert_eq!(sandbox.status(&set)["state"], "running");
+        kill(&sandbox, "stop", &set, "stop ", milliseconds);
+        sandbox.run(&["stop", &set]).ok();
+        assert_eq!(sandbox.status(&set)["state"], "stopped");
+    }
+    sandbox.run(&["up", &set]).ok();
+    for (said, milliseconds) in [("remove ", 0), ("remove ", 400), ("write the set's configuration", 100)] {
+        kill(&sandbox, "reset", &set, said, milliseconds);
+        sandbox.run(&["up", &set]).ok();
+        let status = sandbox.status(&set);
+        assert_eq!(status["state"], "running", "killed {milliseconds} ms after {said:?}: {status}");
+    }
+    kill(&sandbox, "start", &set, "", 0);
+    destroyed(&sandbox, &set, "in the middle of start");
+}
+
+#[test]
+fn in_the_middle_of_destroy() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("killed", TINY);
+    for (said, milliseconds) in [("remove ", 0), ("remove ", 150), ("remove pod", 0), ("remove network", 0), ("remove network", 60)] {
+        sandbox.run(&["up", &set]).ok();
+        kill(&sandbox, "destroy", &set, said, milliseconds);
+        destroyed(&sandbox, &set, &format!("{milliseconds} ms after {said:?}"));
+    }
+    sandbox.run(&["up", &set]).ok();
+    kill(&sandbox, "destroy", &set, "remove ", 0);
+    sandbox.run(&["up", &set]).ok();
+    assert_eq!(sandbox.status(&set)["state"], "running");
+}
+
+#[test]
+fn in_the_middle_of_an_import() {
+    let sandbox = Sandbox::new();
+    sandbox.private_seeds();
+    let set = sandbox.set("killed", "wikis:\n  wiki: {}\nmembers:\n  mw: {count: 0}\n  php: {count: 0}\n");
+    sandbox.run(&["build", &set]).ok();
+    for milliseconds in [0, 700, 4000] {
+        kill(&sandbox, "up", &set, "seed wiki wiki", milliseconds);
+        destroyed(&sandbox, &set, &format!("{milliseconds} ms into the import"));
+        no_seeding();
+    }
+    kill(&sandbox, "up", &set, "seed wiki wiki", 3000);
+    sandbox.run(&["up", &set]).ok();
+    no_seeding();
+    let query = "SELECT COUNT(*) > 3 FROM wiki.page";
+    let pages = sandbox.run(&["exec", &set, "dbprimary", "mariadb", "--skip-column-names", "--batch", "--execute", query]).ok();
+    assert_eq!(pages.stdout.trim(), "1");
+}
+
+/// No container of a seed in the making; other tests may be making one, so it is asked for a while.
+#[track_caller]
+fn no_seeding() {
+    let ask = || podman(&["ps", "--all", "--filter", "label=podfarm.seeding", "--format", "{{.Names}}"]).ok().stdout;
+    for _ in 0..600 {
+        if ask().is_empty() {
+            return;
+        }
+        sleep(Duration::from_millis(200));
+    }
+    panic!("left of an import: {}", ask());
+}
+
+#[test]
+fn in_the_middle_of_a_build() {
+    let sandbox = Sandbox::new();
+    let role = "containerfiles/probe";
+    let mark = sandbox.id().to_owned();
+    let containerfile = "ARG BASE\nFROM ${BASE}\nRUN sleep 4; echo MARK >/mark\n".replace("MARK", &mark);
+    sandbox.write(&format!("{role}/Containerfile"), containerfile);
+    sandbox.write(&format!("{role}/role.yaml"), "description: A role to be built\nkinds:\n  probe: {}\n");
+    let set = sandbox.set("killed", &format!("{TINY}  probe: {{}}\n"));
+    for milliseconds in [300, 2500] {
+        kill(&sandbox, "build", &set, "build image probe", milliseconds);
+        sandbox.run(&["build", &set]).ok();
+        let images = podman(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok().stdout;
+        let image = images.lines().find(|name| name.starts_with("localhost/podfarm/probe:")).expect("it was built");
+        let run = podman(&["run", "--rm", "--network=none", "--entrypoint", "cat", image, "/mark"]).ok();
+        assert_eq!(run.stdout.trim(), mark, "killed {milliseconds} ms into the build");
+        podman(&["rmi", "--force", image]).ok();
+        let working = podman(&["ps", "--all", "--external", "--format", "{{.Image}} {{.Status}}"]).ok().stdout;
+        assert!(!working.lines().any(|line| line.contains("podfarm/") && line.to_lowercase().contains("storage")), "{working}");
+    }
+}

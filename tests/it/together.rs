@@ -1,0 +1,99 @@
+//! Several podfarms at once.
+
+use crate::sandbox::{SMALL, Sandbox, TINY};
+
+#[test]
+fn on_one_set_the_second_waits() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("one", TINY);
+    let mut first = sandbox.start(&["up", &set]);
+    first.until(&format!("create pod {set}"));
+    let second = sandbox.run(&["up", &set]).ok();
+    first.end().ok().stderr_has_not("another podfarm");
+    let second = second.stderr_has(&format!("another podfarm is at work on set {set}: waiting for it"));
+    second.stderr_has_not("create");
+    assert_eq!(sandbox.status(&set)["state"], "running");
+}
+
+#[test]
+fn on_one_set_destroy_waits_for_up() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("one", TINY);
+    let mut first = sandbox.start(&["up", &set]);
+    first.until(&format!("create pod {set}"));
+    sandbox.run(&["destroy", &set]).ok().stderr_has("another podfarm is at work");
+    first.end().ok();
+    sandbox.nothing_left();
+}
+
+#[test]
+fn on_two_sets_both_work() {
+    let sandbox = Sandbox::new();
+    let sets = [sandbox.set("one", TINY), sandbox.set("two", TINY)];
+    let working: Vec<_> = sets.iter().map(|set| sandbox.start(&["up", set])).collect();
+    for podfarm in working {
+        podfarm.end().ok();
+    }
+    let addresses = sets.map(|set| {
+        let status = sandbox.status(&set);
+        assert_eq!((&status["state"], &status["members"][0]["health"]), (&"running".into(), &"ready".into()), "{status}");
+        status["members"][0]["address"].as_str().expect("an address").to_owned()
+    });
+    assert_ne!(addresses[0], addresses[1]);
+}
+
+#[test]
+fn a_seed_is_made_once_for_two_sets() {
+    let sandbox = Sandbox::new();
+    sandbox.private_seeds();
+    let farm = "wikis:\n  wiki: {}\nmembers:\n  mw: {count: 0}\n  php: {count: 0}\n";
+    let sets = [sandbox.set("one", farm), sandbox.set("two", farm)];
+    let mut first = sandbox.start(&["create", &sets[0]]);
+    first.until("seed wiki wiki");
+    // What it has to wait for is made when its turn comes.
+    sandbox.run(&["create", &sets[1]]).ok().stderr_has("another podfarm is at work on seeds");
+    first.end().ok();
+    assert_eq!(std::fs::read_dir(sandbox.at("cache/seeds/farm")).expect("seeds").count(), 1);
+}
+
+#[test]
+fn sets_do_not_see_each_other() {
+    let sandbox = Sandbox::new();
+    let sets = [sandbox.set("one", SMALL), sandbox.set("two", SMALL)];
+    let mut arguments = vec!["up"];
+    arguments.extend(sets.iter().map(String::as_str));
+    let ran = sandbox.run(&arguments).ok();
+    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("http://127.77.")).count(), 2, "{ran}");
+    let [one, two] = sets.each_ref().map(|set| sandbox.status(set));
+    let address = |status: &serde_json::Value, member: &str| {
+        let members = status["members"].as_array().expect("a list");
+        let member = members.iter().find(|other| other["name"] == member).expect("a member");
+        member["address"].as_str().expect("an address").to_owned()
+    };
+    // By address and by name, from one set's snapshot host to the other's database.
+    let reach = |host: &str| {
+        let connect = format!("exec 3<>/dev/tcp/{host}/3306 && head -c 1 <&3 | wc -c");
+        sandbox.run(&["exec", &sets[0], "snapshot1", "timeout", "3", "bash", "-c", &connect])
+    };
+    assert_eq!(reach(&address(&one, "dbprimary")).ok().stdout.trim(), "1");
+    assert_eq!(reach(&format!("{}-dbprimary", sets[0])).ok().stdout.trim(), "1");
+    for host in [address(&two, "dbprimary"), format!("{}-dbprimary", sets[1])] {
+        let ran = reach(&host);
+        assert!(ran.status != 0 && ran.stdout.trim() != "1", "one set reached another's {host}: {ran}");
+    }
+
+    // `status` costs one podman, however many sets there are, and a set that is up costs few.
+    let watched = sandbox.watch_podman();
+    sandbox.run(&["status", &sets[0]]).ok();
+    let for_one = watched.take();
+    sandbox.run(&["status"]).ok();
+    assert_eq!((for_one.len(), watched.take().len()), (1, 1));
+    sandbox.run(&["up", &sets[0]]).ok();
+    let for_up = watched.take();
+    assert!(for_up.len() <= 5, "{for_up:#?}");
+
+    // What happens to one leaves the other as it is.
+    sandbox.run(&["down", &sets[0]]).ok();
+    assert_eq!(sandbox.status(&sets[0])["state"], "absent");
+    assert_eq!(sandbox.status(&sets[1]), two);
+}
