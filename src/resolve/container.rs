@@ -90,6 +90,9 @@ pub(super) fn arguments(
     option("--pod", set.name.to_string());
     option("--network", set.name.to_string());
     option("--ip", member.address.to_string());
+    // From the address, so that it stays the same: others would look for a member made anew at its old one, for ten seconds.
+    let [a, b, c, d] = member.address.octets();
+    option("--mac-address", format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}"));
     for port in &member.ports {
         option("--publish", format!("{}:{}:{}", member.published, port.published, port.port));
     }
