@@ -88,6 +88,9 @@ $wgGitInfoCacheDirectory = false;
 
 # Files
 
+if ( PHP_SAPI === 'cli' && function_exists( 'posix_geteuid' ) && posix_geteuid() === 0 ) {
+	umask( 0 ); // folders that root's command line makes, the web server's user can write in
+}
 $wgEnableUploads = true;
 $wgUploadDirectory = Farm::IMAGES . "/$farmWiki";
 $wgDeletedDirectory = "$wgUploadDirectory/deleted";
