@@ -195,6 +195,7 @@ impl Builder<'_> {
 
     /// Removes what a killed build left behind. Only called with the lock held: then no build of ours is running.
     fn remove_leftovers(&self) -> Result<()> {
+        remove_stage(&self.paths.cache.join("build"))?;
         let list = argv::podman().args(["ps", "--all", "--external", "--format", "json"]);
         let all: Vec<External> = observe::list(&self.podman.output(&list, Input::Nothing)?)?;
         let ours: Vec<String> = all.into_iter().filter(External::is_ours).map(|container| container.id).collect();

@@ -19,6 +19,8 @@ pub(super) struct Git<'a> {
     runner: Runner,
     paths: &'a Paths,
     progress: &'a dyn Progress,
+    /// What its progress is shown as.
+    task: String,
 }
 
 /// Leaves the commit's files, with those of its submodules, in `<out>/tree`.
@@ -36,7 +38,7 @@ pub(super) fn fetch(
 ) -> Result<()> {
     // Asking for a password would wait for an answer for ever.
     let runner = Runner::new().env("GIT_TERMINAL_PROMPT", "0").env("GIT_LFS_SKIP_SMUDGE", "1");
-    let git = Git { runner, paths, progress };
+    let git = Git { runner, paths, progress, task: format!("source {name}") };
     match git.export(url, commit, &out.join("tree")) {
         Err(error) if error.downcast_ref::<NoSuchCommit>().is_some_and(|missing| missing.0 == commit) => Err(set.wrong(
             &["sources", name.as_str()],
@@ -79,8 +81,9 @@ impl Git<'_> {
         let result = runner.output(&checkout, Input::Nothing);
         let _ = fs::remove_file(&index);
         result?;
-        for module in self.submodules(&cached, url, commit, into)? {
-            self.progress.advance("submodules", 0, None, &module.path);
+        let modules = self.submodules(&cached, url, commit, into)?;
+        for (done, module) in modules.iter().enumerate() {
+            self.progress.advance(&self.task, done as u64, Some(modules.len() as u64), "submodules");
             self.export(&module.url, &module.commit, &into.join(&module.path))
                 .with_context(|| format!("submodule {} at {}", module.path, module.url))?;
         }

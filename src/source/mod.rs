@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::failure::{Kind, kind};
 use crate::image::digest;
 use crate::lock::Lock;
 use crate::paths::Paths;
@@ -121,7 +122,10 @@ pub fn prepare(tree: &Tree, base: &str, set: &Set, podman: &Podman, paths: &Path
     };
     progress.finish(&task);
     let finished = fetched
-        .with_context(|| format!("source {} could not be fetched", tree.name))
+        .map_err(|error| match kind(&error) {
+            Kind::SetFile => error,
+            _ => error.context(format!("source {} could not be fetched", tree.name)),
+        })
         .and_then(|()| check_folder(&part.join("tree"), &tree.name, set))
         .and_then(|()| {
             fs::rename(part.join("tree"), &tree.path).with_context(|| format!("{}: cannot be written", tree.path.display()))
@@ -142,7 +146,7 @@ fn remove(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::{Kind, hints, kind};
+    use crate::failure::hints;
 
     fn paths() -> Paths {
         Paths { config: "/config".into(), data: "/data".into(), cache: "/cache".into(), locks: "/locks".into() }
