@@ -109,7 +109,7 @@ if ( !$farmSeeding && !in_array( $farm->data['commons'], [ null, $wgDBname ], tr
 		'url' => "/$farmCommons/images",
 		'hashLevels' => 2,
 		'hasSharedCache' => false,
-		'descBaseUrl' => "/$farmCommons/mw/index.php/File:",
+		'descBaseUrl' => "$wgServer/$farmCommons/mw/index.php/File:", // whole: it becomes a link in wikitext
 		'fetchDescription' => false, // that would be a request from php-fpm to the web server, which is not open
 	];
 }
