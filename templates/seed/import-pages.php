@@ -18,7 +18,7 @@ use MediaWiki\User\UserIdentityValue;
 require_once getenv( 'MW_INSTALL_PATH' ) . '/maintenance/Maintenance.php';
 
 class ImportPages extends Maintenance {
-	private const PAGES_PER_TRANSACTION = 200;
+	private const REVISIONS_PER_TRANSACTION = 500;
 
 	/** @var array<int,string> the export's own names of its namespaces */
 	private array $namespaces = [];
@@ -26,6 +26,8 @@ class ImportPages extends Maintenance {
 	private array $users = [];
 	private int $pages = 0;
 	private int $skipped = 0;
+	/** Revisions that are not committed yet. */
+	private int $pending = 0;
 	private $dbw;
 
 	public function execute() {
@@ -89,10 +91,14 @@ class ImportPages extends Maintenance {
 			$reason = $problem ? strtok( $problem->getMessage(), "\n" ) : 'it has no revision';
 			fwrite( STDERR, "page \"{$page['title']}\" is left out: $reason\n" );
 		}
-		if ( ++$this->pages % self::PAGES_PER_TRANSACTION === 0 ) {
+		$this->pages++;
+		if ( $this->pending >= self::REVISIONS_PER_TRANSACTION ) {
 			$this->commitTransaction( $this->dbw, __METHOD__ );
 			MediaWikiServices::getInstance()->getLinkCache()->clear();
 			$this->beginTransaction( $this->dbw, __METHOD__ );
+			$this->pending = 0;
+		}
+		if ( $this->pages % 20 === 0 ) {
 			$this->output( "pages $this->pages\n" );
 		}
 	}
@@ -131,6 +137,7 @@ class ImportPages extends Maintenance {
 
 	/** One <revision> into the database; null if it is there already. */
 	private function revision( XMLReader $xml, WikiPage $page ): ?RevisionRecord {
+		$this->pending++;
 		$node = simplexml_import_dom( $xml->expand( new DOMDocument ) );
 		$id = (int)$node->id;
 		if ( $id && $this->dbw->selectField( 'revision', 'rev_id', [ 'rev_id' => $id ], __METHOD__ ) ) {
