@@ -55,6 +55,11 @@ pub enum Command {
     Cp(Cp),
     /// Print ssh configuration for sets, to be used with Include or -F
     SshConfig(SshConfig),
+    /// Whether this machine is ready, and what mends it
+    Doctor(Doctor),
+    /// Names of sets on this host, such as demo-mw.demo.lan
+    #[command(subcommand)]
+    Hostdns(Hostdns),
     /// Write a new set file with every key explained
     Init(Init),
     /// Print a completion script for a shell
@@ -172,4 +177,43 @@ pub struct Init {
     /// Where to write it; sets/NAME.yaml, if not given
     #[arg(long, short)]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Mend what can be mended without root
+    #[arg(long)]
+    pub fix: bool,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Hostdns {
+    /// Put in what is missing; each piece is asked for, and what root does is shown
+    Install(HostdnsInstall),
+    /// Take all of it away
+    Remove(HostdnsRemove),
+    /// Which pieces are there, and whether each works
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub struct HostdnsInstall {
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Leave ports under 1024 to root
+    #[arg(long)]
+    pub no_ports: bool,
+    /// Leave ~/.ssh/config as it is
+    #[arg(long)]
+    pub no_ssh: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct HostdnsRemove {
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
 }

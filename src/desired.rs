@@ -89,6 +89,7 @@ impl Member {
     pub fn endpoint(&self) -> Endpoint {
         Endpoint {
             host: self.host.clone(),
+            full_name: self.full_name.clone(),
             published: self.published,
             ports: self.ports.clone(),
             probe: self.probe.clone(),

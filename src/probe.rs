@@ -6,8 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::desired::{PublishedPort, label, parse_ports_label};
+use crate::hostdns;
 use crate::podman::observe::Container;
 use crate::role::Probe;
+use crate::set::full_name;
 
 /// Between two questions to a member that was not ready.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -41,6 +43,7 @@ impl Question {
 pub struct Endpoint {
     /// The member's host name.
     pub host: String,
+    pub full_name: String,
     pub published: Ipv4Addr,
     pub ports: Vec<PublishedPort>,
     pub probe: Probe,
@@ -52,8 +55,10 @@ impl Endpoint {
     /// What a container's labels say; `None` where they do not say enough.
     pub fn of(container: &Container) -> Option<Self> {
         let text = |key| container.label(key).unwrap_or_default();
+        let set = text(label::SET).parse().ok()?;
         Some(Self {
             host: container.name().to_owned(),
+            full_name: full_name(&set, container.name()),
             published: container.label(label::PUBLISHED)?.parse().ok()?,
             ports: parse_ports_label(text(label::PORTS)),
             probe: serde_json::from_str(text(label::PROBE)).unwrap_or_default(),
@@ -66,10 +71,12 @@ impl Endpoint {
         self.ports.iter().find(|known| known.port == port).map(|known| known.published)
     }
 
-    /// The url of each wiki it serves, by the address and port that work on this host.
+    /// The url of each wiki it serves, by the name, where names work on this host, else the address, and the port that it is at.
     pub fn wiki_urls(&self) -> BTreeMap<String, String> {
-        let Some(port) = self.on_host(80) else { return BTreeMap::new() };
-        let base = base_url(&self.published.to_string(), port);
+        let Some(port) = self.on_host(80).filter(|_| !self.wikis.is_empty()) else { return BTreeMap::new() };
+        let by_name = hostdns::works(&self.full_name, self.published);
+        let host = if by_name { self.full_name.clone() } else { self.published.to_string() };
+        let base = base_url(&host, port);
         self.wikis.iter().map(|wiki| (wiki.clone(), format!("{base}/{wiki}/mw/"))).collect()
     }
 

@@ -2,6 +2,8 @@
 
 mod access;
 mod change;
+mod doctor;
+mod hostdns;
 mod init;
 mod inspect;
 mod logs;
@@ -44,6 +46,8 @@ pub fn run(cli: Cli, ui: &Ui) -> Result<Outcome> {
         Command::Cp(arguments) => access::copy(&session, &arguments)?,
         Command::Logs(arguments) => logs::run(&session, &arguments, ui)?,
         Command::SshConfig(arguments) => ssh_config::run(&session, &arguments, ui)?,
+        Command::Doctor(arguments) => doctor::run(&session, &arguments, ui)?,
+        Command::Hostdns(command) => hostdns::run(&session, &command, ui)?,
         Command::Init(arguments) => init::run(&arguments, ui)?,
         Command::Completions { .. } => unreachable!("done above"),
     }

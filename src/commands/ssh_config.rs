@@ -1,60 +1,33 @@
-//! ssh-config: what ssh needs to know to get into every member with no password and no question.
+//! ssh-config: an Include file for ssh.
 
-use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+
+use anyhow::Result;
 
 use crate::cli::SshConfig;
 use crate::desired::label;
 use crate::lifecycle::Session;
-use crate::podman::observe::Container;
 use crate::probe::Endpoint;
-use crate::role::SSH;
-use crate::set::{SetName, full_name};
+use crate::set::SetName;
+use crate::ssh;
 use crate::ui::Ui;
 
 pub fn run(session: &Session<'_>, arguments: &SshConfig, ui: &Ui) -> Result<()> {
-    let containers = session.podman.containers()?;
-    let mut ours: Vec<_> = containers
-        .iter()
-        .filter_map(|container| Some((container.label(label::SET)?.parse::<SetName>().ok()?, container)))
-        .filter(|(set, _)| arguments.sets.is_empty() || arguments.sets.contains(set))
-        .collect();
-    ours.sort_by(|a, b| a.1.name().cmp(b.1.name()));
-    let mut text = String::from("# Written by `podfarm ssh-config`. In ~/.ssh/config: Include FILE, above all Host lines.\n");
-    let mut sets: Vec<_> = ours.iter().map(|(set, _)| set.clone()).collect();
-    sets.dedup();
-    for set in &sets {
-        known_hosts(session, set)?;
+    let mut by_set: BTreeMap<SetName, Vec<Endpoint>> = BTreeMap::new();
+    for container in &session.podman.containers()? {
+        let set = container.label(label::SET).and_then(|set| set.parse().ok());
+        if let (Some(set), Some(endpoint)) = (set, Endpoint::of(container)) {
+            by_set.entry(set).or_default().push(endpoint);
+        }
     }
-    for (set, container) in ours {
-        text.push_str(&entry(session, &set, container));
+    let mut text = String::from("# Written by `podfarm ssh-config`. In ~/.ssh/config: Include FILE, above all Host lines.\n");
+    for (set, mut endpoints) in by_set {
+        if arguments.sets.is_empty() || arguments.sets.contains(&set) {
+            endpoints.sort_by(|a, b| a.host.cmp(&b.host));
+            ssh::publish(&session.paths, &set, &endpoints)?;
+            text.push_str(&ssh::config(&session.paths, &set, &endpoints));
+        }
     }
     ui.result(&text);
     Ok(())
-}
-
-fn entry(session: &Session<'_>, set: &SetName, container: &Container) -> String {
-    let Some(endpoint) = Endpoint::of(container) else { return String::new() };
-    format!(
-        "\nHost {host} {full}\n  HostName {published}\n  Port {port}\n  User root\n  IdentityFile {key}\n  IdentitiesOnly yes\n  HostKeyAlias {set}.podfarm\n  UserKnownHostsFile {known}\n  StrictHostKeyChecking yes\n  ForwardAgent no\n",
-        published = endpoint.published,
-        port = endpoint.on_host(SSH.port).unwrap_or(SSH.port),
-        host = container.name(),
-        full = full_name(set, container.name()),
-        key = quoted(&session.paths.data.join("ssh/id_ed25519").display().to_string()),
-        known = quoted(&session.paths.set(set).join("known_hosts").display().to_string()),
-    )
-}
-
-/// The set's host key under the one name all its members have for ssh.
-fn known_hosts(session: &Session<'_>, set: &SetName) -> Result<()> {
-    let folder = session.paths.set(set);
-    let key = folder.join("ssh_host_key.pub");
-    let key = std::fs::read_to_string(&key).with_context(|| format!("{}: the set's host key cannot be read", key.display()))?;
-    let line = format!("{set}.podfarm {key}");
-    std::fs::write(folder.join("known_hosts"), line).with_context(|| format!("{}: cannot be written", folder.display()))
-}
-
-/// A path as ssh_config takes it, should it hold a space.
-fn quoted(path: &str) -> String {
-    if path.contains(' ') { format!("\"{path}\"") } else { path.to_owned() }
 }

@@ -12,7 +12,7 @@ use super::prepare::{Ingredients, Until, is_prepared, prepare};
 use super::{Report, Session, secrets};
 use crate::desired::{Desired, Member, PublishedPort, label};
 use crate::failure::{Failure, Kind};
-use crate::farm;
+use crate::{farm, hostdns, ssh};
 use crate::plan::{self, Goal};
 use crate::podman::{Inventory, observe::Container};
 use crate::probe::{self, Endpoint};
@@ -173,7 +173,7 @@ impl Existing {
 
 fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existing, number: u8, seed: &Path) -> Result<Desired> {
     let trees: Vec<_> = ingredients.trees.iter().map(|tree| (tree.name.to_string(), tree.path.clone())).collect();
-    let privileged = first_unprivileged_port();
+    let privileged = hostdns::first_unprivileged_port();
     let free = |address: Ipv4Addr, port: u16| port >= privileged && TcpListener::bind((address, port)).is_ok();
     resolve::resolve(
         &ingredients.set,
@@ -188,12 +188,6 @@ fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existin
             free: &free,
         },
     )
-}
-
-/// The first port that needs no privilege, as this machine is set.
-fn first_unprivileged_port() -> u16 {
-    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
-    setting.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024)
 }
 
 /// Refuses a port that somebody else has: for new members, both at its own number and at the shifted one.
@@ -267,6 +261,7 @@ fn write_files(session: &Session<'_>, ingredients: &Ingredients, desired: &Desir
         std::fs::create_dir_all(&folder)?;
         std::fs::write(&hosts, &desired.hosts).with_context(|| format!("{}: cannot be written", hosts.display()))?;
     }
+    hostdns::publish(&session.paths, &desired.set, &desired.members)?;
     farm::write(&folder.join("farm"), &farm::render(&ingredients.set, desired)?)
 }
 
@@ -293,6 +288,7 @@ fn wait(session: &Session<'_>, set: &SetName, endpoints: Vec<Endpoint>, options:
     };
     let unanswered = probe::wait(&questions, options.timeout, died);
     if unanswered.is_empty() {
+        ssh::publish(&session.paths, set, &endpoints)?;
         report.urls = endpoints.iter().flat_map(Endpoint::wiki_urls).collect();
         return Ok(());
     }

@@ -8,6 +8,7 @@ use super::apply::{NoNative, OnFailure, apply};
 use super::{Report, Session};
 use crate::desired::label;
 use crate::farm;
+use crate::{hostdns, ssh};
 use crate::plan::{self, Step, Work};
 use crate::podman::argv;
 use crate::process::Input;
@@ -41,6 +42,11 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
     let swept = if session.dry_run { Ok(()) } else { farm::sweep(&containers, &session.podman, &session.paths) };
     let folder = Some(session.paths.set(set)).filter(|folder| folder.exists());
     let stages = plan::destroy(set, &containers, &inventory?, folder);
+    if !session.dry_run {
+        // First of all, so that nobody is sent to what is about to go.
+        hostdns::withdraw(&session.paths, set)?;
+        ssh::withdraw(&session.paths, set)?;
+    }
     apply(session, &mut report, stages, &NoNative, OnFailure::GoOn)?;
     swept?;
     Ok(report)

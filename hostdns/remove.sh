@@ -1,0 +1,13 @@
+# What `podfarm hostdns remove` does as root. It is shown before it is run.
+set -eu
+{%- if names %}
+systemctl disable --quiet --now podfarm-hostdns-names.path podfarm-hostdns.service || true
+rm -f /etc/systemd/system/podfarm-hostdns.service /etc/systemd/system/podfarm-hostdns-names.service
+rm -f /etc/systemd/system/podfarm-hostdns-names.path /usr/local/lib/podfarm/route /etc/podfarm/hostdns.conf
+rmdir /usr/local/lib/podfarm /etc/podfarm 2>/dev/null || true
+systemctl daemon-reload
+{%- endif %}
+{%- if ports %}
+rm -f /etc/sysctl.d/90-podfarm.conf
+sysctl --quiet --write net.ipv4.ip_unprivileged_port_start={{ first_port }}
+{%- endif %}

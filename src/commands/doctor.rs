@@ -1,0 +1,64 @@
+//! doctor: whether this machine is ready, and what mends it.
+
+use anyhow::Result;
+
+use crate::cli::{Doctor, Format};
+use crate::doctor::{self, Finding, Verdict};
+use crate::failure::{Failure, Kind};
+use crate::lifecycle::{self, Session};
+use crate::process::{Argv, Input, Runner};
+use crate::ui::Ui;
+
+pub fn run(session: &Session<'_>, arguments: &Doctor, ui: &Ui) -> Result<()> {
+    let mut findings = doctor::examine(session);
+    if arguments.fix && fix(session, &findings)? {
+        findings = doctor::examine(session);
+    }
+    match arguments.format {
+        Format::Json => ui.result(&serde_json::to_string_pretty(&findings)?),
+        Format::Text => {
+            let row = |finding: &Finding| {
+                let verdict = match finding.verdict {
+                    Verdict::Good => "good",
+                    Verdict::Note => "note",
+                    Verdict::Bad => "BAD",
+                };
+                vec![finding.what.to_owned(), verdict.to_owned(), finding.fact.lines().next().unwrap_or_default().to_owned()]
+            };
+            ui.table(&["what", "verdict", "fact"], &findings.iter().map(row).collect::<Vec<_>>());
+            for finding in &findings {
+                if let Some(mend) = &finding.mend {
+                    ui.result(&format!("{}: {mend}", finding.what));
+                }
+            }
+        }
+    }
+    let bad: Vec<_> = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).map(|finding| finding.what).collect();
+    if bad.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Machine, format!("`up` cannot work on this machine: {}", bad.join(", ")))
+        .hint("what mends it is above")
+        .into())
+}
+
+/// Does what needs no root, and says whether there was anything.
+fn fix(session: &Session<'_>, findings: &[Finding]) -> Result<bool> {
+    let needs = |what: &str| findings.iter().any(|finding| finding.what == what && finding.verdict != Verdict::Good);
+    let mut fixed = false;
+    if needs("leftovers") {
+        let containers = session.podman.containers()?;
+        for set in doctor::dead_sets(&containers, &session.podman.inventory()?, &session.paths.data.join("sets")) {
+            if let Ok(set) = set.parse() {
+                lifecycle::destroy(session, &set)?;
+                fixed = true;
+            }
+        }
+    }
+    if needs("names") && crate::hostdns::installed() {
+        let restart = Argv::new("systemctl").args(["--user", "restart", crate::hostdns::USER_UNIT]);
+        Runner::new().output(&restart, Input::Nothing)?;
+        fixed = true;
+    }
+    Ok(fixed)
+}
