@@ -11,7 +11,7 @@ use askama::Template;
 use serde_json::json;
 
 use crate::builtin;
-use crate::desired::Desired;
+use crate::desired::{Desired, Member, PublishedPort};
 use crate::set::{self, Set, Wiki};
 
 /// Where members see the MediaWiki trees and the uploads.
@@ -34,6 +34,8 @@ pub struct Hosts {
     pub server: String,
     pub primary: String,
     pub replicas: Vec<String>,
+    /// What the page at / shows of each member.
+    pub members: Vec<serde_json::Value>,
 }
 
 impl Hosts {
@@ -50,6 +52,7 @@ impl Hosts {
                 .map_or_else(|| "http://localhost".to_owned(), |web| format!("http://{}", web.full_name)),
             primary: providers("db-primary").next().map(|primary| primary.host.clone()).unwrap_or_default(),
             replicas: providers("db-replica").map(|replica| replica.host.clone()).collect(),
+            members: desired.members.iter().map(member_data).collect(),
         }
     }
 
@@ -60,8 +63,18 @@ impl Hosts {
             server: "http://localhost".to_owned(),
             primary: "localhost".to_owned(),
             replicas: Vec::new(),
+            members: Vec::new(),
         }
     }
+}
+
+fn member_data(member: &Member) -> serde_json::Value {
+    let port = |port: &PublishedPort| json!({"name": port.name, "port": port.port, "published": port.published});
+    let ports: Vec<_> = member.ports.iter().map(port).collect();
+    json!({
+        "name": member.name, "role": member.role, "host": member.host, "full_name": member.full_name,
+        "address": member.address, "published": member.published, "ports": ports,
+    })
 }
 
 #[derive(Template)]
@@ -122,6 +135,8 @@ fn data(set: &Set, hosts: &Hosts) -> Result<Vec<u8>> {
         "commons": set::commons(&set.wikis).map(|(_, commons)| commons.db.as_str()),
         "databases": {"primary": hosts.primary, "replicas": hosts.replicas},
         "wikis": wikis,
+        "description": set.description,
+        "members": hosts.members,
     });
     let mut text = serde_json::to_vec_pretty(&data)?;
     text.push(b'\n');

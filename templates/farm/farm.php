@@ -16,7 +16,8 @@
  *           "sitename": null,                         null: the name its imported content says, or else its directory
  *           "private": false                          only users who have logged in may read
  *         }
- *       }
+ *       },
+ *       "description": "…", "members": […]            for the page at /: htdocs/index.php
  *     }
  *
  * What an import found out about a wiki (namespaces, content models, main page) is in /srv/cache/<wiki>/content.json,
