@@ -28,9 +28,8 @@ impl Paths {
     /// [`Kind::Machine`] where there is no home folder.
     pub fn from_environment() -> Result<Self> {
         let absolute = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        let usual = |xdg: &str, default: &str| {
-            absolute(xdg).or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm"))
-        };
+        let usual =
+            |xdg: &str, default: &str| absolute(xdg).or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm"));
         let all = || {
             Some(Self {
                 config: absolute("PODFARM_CONFIG").or_else(|| usual("XDG_CONFIG_HOME", ".config"))?,

@@ -64,7 +64,10 @@ pub fn is_up(desired: &Desired, containers: &[Container]) -> bool {
     existing.len() == desired.members.len()
         && desired.members.iter().all(|member| {
             let same = |container: &&&Container| container.name() == member.host;
-            existing.iter().find(same).is_some_and(|container| container.running() && container.label(label::HASH) == Some(&member.hash))
+            existing
+                .iter()
+                .find(same)
+                .is_some_and(|container| container.running() && container.label(label::HASH) == Some(&member.hash))
         })
 }
 
@@ -75,8 +78,9 @@ pub fn is_up(desired: &Desired, containers: &[Container]) -> bool {
 pub fn check_foreign(set: &SetName, hosts: &[String], containers: &[Container], inventory: &Inventory) -> Result<(), Failure> {
     let foreign = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) != Some(set.as_str());
     let in_the_way = |what: &str, name: &str, remove: &str| {
-        Failure::new(Kind::Failed, format!("there is a {what} named {name} that is not podfarm's"))
-            .hint(format!("podfarm never touches it: give the set another name, or, if nobody needs it, `podman {remove} {name}`"))
+        Failure::new(Kind::Failed, format!("there is a {what} named {name} that is not podfarm's")).hint(format!(
+            "podfarm never touches it: give the set another name, or, if nobody needs it, `podman {remove} {name}`"
+        ))
     };
     // Containers and pods share one name space.
     let taken = |name: &str| hosts.iter().any(|host| host == name) || name == set.as_str();
@@ -102,7 +106,11 @@ pub fn bring_up(desired: &Desired, goal: Goal, containers: &[Container], invento
         ground.push(Step::new(format!("create network {name}"), "it is not there", Work::Command(create)));
     }
     if !inventory.pods.iter().any(|pod| pod.name == name) {
-        ground.push(Step::new(format!("create pod {name}"), "it is not there", Work::Command(argv::pod_create(name, &desired.labels))));
+        ground.push(Step::new(
+            format!("create pod {name}"),
+            "it is not there",
+            Work::Command(argv::pod_create(name, &desired.labels)),
+        ));
     }
     for secret in desired.secrets.iter().filter(|secret| !inventory.secrets.contains(secret)) {
         ground.push(Step::new(format!("create secret {secret}"), "it is not there", Work::Secret(secret.clone())));
@@ -122,7 +130,8 @@ pub fn bring_up(desired: &Desired, goal: Goal, containers: &[Container], invento
     }
     let wanted: BTreeSet<&str> = desired.members.iter().map(|member| member.host.as_str()).collect();
     let extra = existing.iter().filter(|container| !wanted.contains(container.name()));
-    outdated.extend(extra.map(|container| (container.name().to_owned(), "the set does not have this member any more".to_owned())));
+    outdated
+        .extend(extra.map(|container| (container.name().to_owned(), "the set does not have this member any more".to_owned())));
 
     let removals = outdated.into_iter().map(|(name, reason)| {
         let remove = argv::remove(std::slice::from_ref(&name));
@@ -167,8 +176,11 @@ pub fn start(set: &SetName, containers: &[Container]) -> Vec<Stage> {
 
 /// What stops a set: one podman for all members, so that they share one grace period.
 pub fn stop(set: &SetName, containers: &[Container]) -> Vec<Stage> {
-    let running: Vec<_> =
-        containers_of(containers, set).iter().filter(|container| container.running()).map(|container| container.name().to_owned()).collect();
+    let running: Vec<_> = containers_of(containers, set)
+        .iter()
+        .filter(|container| container.running())
+        .map(|container| container.name().to_owned())
+        .collect();
     if running.is_empty() {
         return Vec::new();
     }
@@ -192,7 +204,11 @@ pub fn destroy(set: &SetName, containers: &[Container], inventory: &Inventory, f
     let prefix = secret_prefix(set);
     let secrets: Vec<_> = inventory.secrets.iter().filter(|name| name.starts_with(&prefix)).cloned().collect();
     if !secrets.is_empty() {
-        rest.push(Step::new(format!("remove secrets {}", secrets.join(", ")), reason, Work::Command(argv::secret_remove(&secrets))));
+        rest.push(Step::new(
+            format!("remove secrets {}", secrets.join(", ")),
+            reason,
+            Work::Command(argv::secret_remove(&secrets)),
+        ));
     }
     if let Some(folder) = folder {
         rest.push(Step::new(format!("remove folder {}", folder.display()), reason, Work::RemoveFolder(folder)));

@@ -80,7 +80,8 @@ pub fn of(containers: &[Container], names: &[SetName]) -> Status {
         }
     }
     let all: Vec<&Container> = by_set.values().flatten().copied().collect();
-    let health: BTreeMap<&str, String> = all.iter().map(|container| container.name()).zip(side_by_side(&all, 32, |container| health(container))).collect();
+    let health: BTreeMap<&str, String> =
+        all.iter().map(|container| container.name()).zip(side_by_side(&all, 32, |container| health(container))).collect();
     let mut sets: Vec<_> = by_set.iter().map(|(name, members)| set_status(name, members, &health)).collect();
     if !names.is_empty() {
         sets.sort_by_key(|set| names.iter().position(|name| name.as_str() == set.name));
@@ -117,7 +118,10 @@ fn member_status(set: &str, container: &Container, health: &BTreeMap<&str, Strin
         host: set.parse().map_or_else(|_| container.name().to_owned(), |set| full_name(&set, container.name())),
         address: text(label::ADDRESS),
         published: text(label::PUBLISHED),
-        ports: parse_ports_label(container.label(label::PORTS).unwrap_or_default()).into_iter().map(|port| Port { name: port.name, port: port.port, published: port.published }).collect(),
+        ports: parse_ports_label(container.label(label::PORTS).unwrap_or_default())
+            .into_iter()
+            .map(|port| Port { name: port.name, port: port.port, published: port.published })
+            .collect(),
         urls: wiki_urls(container).into_values().collect(),
         image: container.image_id.clone(),
         hash: text(label::HASH),
@@ -140,8 +144,11 @@ fn health(container: &Container) -> String {
 
 /// A member's logs on the host, by name. Where a role says `*.log`, each such file there is at the moment is one, `NAME/FILE`.
 pub fn log_files(container: &Container) -> BTreeMap<String, PathBuf> {
-    let said: BTreeMap<String, PathBuf> = container.label(label::LOGS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    said.into_iter().flat_map(|(name, path)| if path.ends_with(ALL_LOGS) { logs_in(&name, &path) } else { vec![(name, path)] }).collect()
+    let said: BTreeMap<String, PathBuf> =
+        container.label(label::LOGS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    said.into_iter()
+        .flat_map(|(name, path)| if path.ends_with(ALL_LOGS) { logs_in(&name, &path) } else { vec![(name, path)] })
+        .collect()
 }
 
 /// The end of a path that stands for all logs of a folder.
@@ -149,7 +156,8 @@ const ALL_LOGS: &str = "*.log";
 
 fn logs_in(name: &str, pattern: &Path) -> Vec<(String, PathBuf)> {
     let Some(entries) = pattern.parent().and_then(|folder| folder.read_dir().ok()) else { return Vec::new() };
-    let files = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+    let files =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|extension| extension == "log"));
     files.filter_map(|path| Some((format!("{name}/{}", path.file_stem()?.to_string_lossy()), path))).collect()
 }
 

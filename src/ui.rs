@@ -171,7 +171,8 @@ mod tests {
     fn without_a_terminal_a_long_task_is_told_of_now_and_then() {
         let start = Instant::now();
         let mut lines = TaskLines::new(start);
-        let mut at = |seconds, done| lines.line(start + Duration::from_secs(seconds), "wiki elvoy: import", done, Some(2040), "pages");
+        let mut at =
+            |seconds, done| lines.line(start + Duration::from_secs(seconds), "wiki elvoy: import", done, Some(2040), "pages");
         assert_eq!(at(9, 300), None);
         assert_eq!(at(12, 420).as_deref(), Some("wiki elvoy: import: 420 of 2040 pages, 35/s"));
         assert_eq!(at(20, 700), None);

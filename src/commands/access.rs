@@ -31,7 +31,9 @@ pub(super) fn member(session: &Session<'_>, set: &SetName, name: &str) -> Result
     found.map(|container| (*container).clone()).ok_or_else(|| {
         let mut known: Vec<_> = ours.iter().filter_map(|container| container.label(label::MEMBER)).collect();
         known.sort_unstable();
-        Failure::new(Kind::Usage, format!("set {set} has no member {name}")).hint(format!("its members: {}", known.join(", "))).into()
+        Failure::new(Kind::Usage, format!("set {set} has no member {name}"))
+            .hint(format!("its members: {}", known.join(", ")))
+            .into()
     })
 }
 
@@ -39,7 +41,9 @@ fn running(container: Container, set: &SetName) -> Result<Container> {
     if container.running() {
         return Ok(container);
     }
-    Err(Failure::new(Kind::Failed, format!("{} is {}, not running", container.name(), container.state)).hint(format!("podfarm start {set}")).into())
+    Err(Failure::new(Kind::Failed, format!("{} is {}, not running", container.name(), container.state))
+        .hint(format!("podfarm start {set}"))
+        .into())
 }
 
 pub fn open(session: &Session<'_>, arguments: &Open, ui: &Ui) -> Result<()> {
@@ -52,12 +56,16 @@ pub fn open(session: &Session<'_>, arguments: &Open, ui: &Ui) -> Result<()> {
     let Some((_, url)) = url else {
         let known: Vec<_> = urls.iter().map(|(name, _)| name.as_str()).collect();
         let what = arguments.wiki.as_ref().map_or_else(|| "no wiki".to_owned(), |wiki| format!("no wiki {wiki}"));
-        let hint = if known.is_empty() { format!("podfarm up {}", arguments.set) } else { format!("its wikis: {}", known.join(", ")) };
-        return Err(Failure::new(Kind::Usage, format!("set {} has {what} that could be opened", arguments.set)).hint(hint).into());
+        let hint =
+            if known.is_empty() { format!("podfarm up {}", arguments.set) } else { format!("its wikis: {}", known.join(", ")) };
+        return Err(Failure::new(Kind::Usage, format!("set {} has {what} that could be opened", arguments.set))
+            .hint(hint)
+            .into());
     };
     ui.result(url);
     let browsers = ["xdg-open", "sensible-browser", "open"].into_iter().filter(|program| find_program(program).is_some());
-    let opened = browsers.map(|browser| Runner::new().output(&Argv::new(browser).arg(url.clone()), Input::Nothing)).any(|ran| ran.is_ok());
+    let opened =
+        browsers.map(|browser| Runner::new().output(&Argv::new(browser).arg(url.clone()), Input::Nothing)).any(|ran| ran.is_ok());
     if !opened {
         session.progress.say("no browser could be started here: open this address in one of yours");
     }
@@ -92,7 +100,9 @@ pub fn copy(session: &Session<'_>, arguments: &Cp) -> Result<()> {
     };
     let inside = |written: &str| written.split_once(':').is_some_and(|(name, _)| !name.contains('/'));
     if !inside(&arguments.from) && !inside(&arguments.to) {
-        return Err(Failure::new(Kind::Usage, "neither path is inside of a member").hint("write one of them as MEMBER:PATH").into());
+        return Err(Failure::new(Kind::Usage, "neither path is inside of a member")
+            .hint("write one of them as MEMBER:PATH")
+            .into());
     }
     session.podman.output(&argv::copy(&place(&arguments.from)?, &place(&arguments.to)?), Input::Nothing).map(drop)
 }

@@ -14,7 +14,9 @@ use crate::ui::Ui;
 type Verb = Box<dyn Fn(&Session<'_>, &SetName) -> Result<Report> + Sync>;
 
 pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
-    let plain = |changing: cli::Changing, verb: fn(&Session<'_>, &SetName) -> Result<Report>| (changing.sets, changing.dry_run, Box::new(verb) as Verb);
+    let plain = |changing: cli::Changing, verb: fn(&Session<'_>, &SetName) -> Result<Report>| {
+        (changing.sets, changing.dry_run, Box::new(verb) as Verb)
+    };
     let waiting = |up: cli::Up, verb: fn(&Session<'_>, &SetName, Up) -> Result<Report>| {
         let options = Up { timeout: Duration::from_secs(up.timeout) };
         let verb: Verb = Box::new(move |session, set| verb(session, set, options));

@@ -19,11 +19,14 @@ pub fn run(arguments: &Init, ui: &Ui) -> Result<()> {
     let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&file);
     let mut written = match written {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Failure::new(Kind::Failed, format!("{} is there already", file.display())).hint("it is left as it is; choose another name").into());
+            return Err(Failure::new(Kind::Failed, format!("{} is there already", file.display()))
+                .hint("it is left as it is; choose another name")
+                .into());
         }
         other => other.with_context(|| format!("{}: cannot be written", file.display()))?,
     };
-    std::io::Write::write_all(&mut written, EXAMPLE.as_bytes()).with_context(|| format!("{}: cannot be written", file.display()))?;
+    std::io::Write::write_all(&mut written, EXAMPLE.as_bytes())
+        .with_context(|| format!("{}: cannot be written", file.display()))?;
     ui.result(&file.display().to_string());
     Ok(())
 }

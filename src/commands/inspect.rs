@@ -49,9 +49,18 @@ pub fn list(session: &Session<'_>, arguments: &Listing, ui: &Ui) -> Result<()> {
     }
     let sets: Vec<_> = sets.into_values().collect();
     match arguments.format {
-        Format::Json => ui.result(&serde_json::to_string_pretty(&serde_json::json!({"version": status::FORMAT_VERSION, "sets": sets}))?),
+        Format::Json => {
+            ui.result(&serde_json::to_string_pretty(&serde_json::json!({"version": status::FORMAT_VERSION, "sets": sets}))?)
+        }
         Format::Text => {
-            let row = |set: &Listed| vec![set.name.clone(), set.state.to_owned(), set.file.clone().unwrap_or_else(|| "-".to_owned()), set.description.clone()];
+            let row = |set: &Listed| {
+                vec![
+                    set.name.clone(),
+                    set.state.to_owned(),
+                    set.file.clone().unwrap_or_else(|| "-".to_owned()),
+                    set.description.clone(),
+                ]
+            };
             ui.table(&["set", "state", "file", "description"], &sets.iter().map(row).collect::<Vec<_>>());
         }
     }
@@ -103,9 +112,19 @@ pub fn status(session: &Session<'_>, arguments: &crate::cli::Status, ui: &Ui) ->
 
 /// Refuses the name of a set that neither exists nor has a file.
 fn known(session: &Session<'_>, name: &SetName) -> Result<()> {
-    let exists = || Ok::<_, anyhow::Error>(session.podman.containers()?.iter().any(|container| container.label(label::SET) == Some(name.as_str())));
+    let exists = || {
+        Ok::<_, anyhow::Error>(
+            session.podman.containers()?.iter().any(|container| container.label(label::SET) == Some(name.as_str())),
+        )
+    };
     match set::find(name, &session.paths) {
         Ok(_) => Ok(()),
-        Err(error) => if exists()? { Ok(()) } else { Err(error) },
+        Err(error) => {
+            if exists()? {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        }
     }
 }

@@ -36,8 +36,16 @@ pub fn run(cli: Cli, ui: &Ui) -> Result<Outcome> {
     let paths = Paths::from_environment()?;
     let session = Session { roles: Roles::load(&paths)?, paths, podman: Podman::new(), progress: ui, dry_run: false };
     match cli.command {
-        Command::Up(_) | Command::Down(_) | Command::Build(_) | Command::Create(_) | Command::Start(_) | Command::Stop(_)
-        | Command::Destroy(_) | Command::Remove(_) | Command::Reset(_) | Command::Plan(_) => change::run(session, cli.command, ui)?,
+        Command::Up(_)
+        | Command::Down(_)
+        | Command::Build(_)
+        | Command::Create(_)
+        | Command::Start(_)
+        | Command::Stop(_)
+        | Command::Destroy(_)
+        | Command::Remove(_)
+        | Command::Reset(_)
+        | Command::Plan(_) => change::run(session, cli.command, ui)?,
         Command::List(arguments) => inspect::list(&session, &arguments, ui)?,
         Command::Status(arguments) => inspect::status(&session, &arguments, ui)?,
         Command::Open(arguments) => access::open(&session, &arguments, ui)?,

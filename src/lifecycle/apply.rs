@@ -44,7 +44,13 @@ pub(super) enum OnFailure {
 ///
 /// # Errors
 /// Of every step that failed.
-pub(super) fn apply(session: &Session<'_>, report: &mut Report, stages: Vec<Stage>, native: &dyn Native, on_failure: OnFailure) -> Result<()> {
+pub(super) fn apply(
+    session: &Session<'_>,
+    report: &mut Report,
+    stages: Vec<Stage>,
+    native: &dyn Native,
+    on_failure: OnFailure,
+) -> Result<()> {
     let mut errors = Vec::new();
     for stage in stages {
         if !session.dry_run {

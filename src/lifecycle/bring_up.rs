@@ -12,7 +12,6 @@ use super::prepare::{Ingredients, Until, is_prepared, prepare};
 use super::{Report, Session, secrets};
 use crate::desired::{Desired, Member, PublishedPort, label};
 use crate::failure::{Failure, Kind};
-use crate::{farm, hostdns, ssh};
 use crate::plan::{self, Goal};
 use crate::podman::{Inventory, observe::Container};
 use crate::probe::{self, Endpoint};
@@ -20,6 +19,7 @@ use crate::process::find_program;
 use crate::resolve::{self, World};
 use crate::set::SetName;
 use crate::status;
+use crate::{farm, hostdns, ssh};
 
 /// How a set is brought up.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,9 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let mut report = Report::default();
     let containers = session.podman.containers()?;
     if plan::containers_of(&containers, name).is_empty() {
-        return Err(Failure::new(Kind::Failed, format!("set {name} was not created")).hint(format!("podfarm create {name}, or podfarm up {name}")).into());
+        return Err(Failure::new(Kind::Failed, format!("set {name} was not created"))
+            .hint(format!("podfarm create {name}, or podfarm up {name}"))
+            .into());
     }
     let endpoints: Vec<_> = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
     check_ports(&endpoints, &containers)?;
@@ -86,9 +88,17 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let ingredients = Ingredients::load(session, name)?;
     prepare(session, &ingredients, &session.podman.inventory()?, Until::Seeded, &mut report)?;
     let mut stages = plan::remove_containers(name, &containers);
-    let folders = ["shared".into()].into_iter().chain(existing.iter().filter_map(|container| container.label(label::MEMBER).map(PathBuf::from)));
+    let folders = ["shared".into()]
+        .into_iter()
+        .chain(existing.iter().filter_map(|container| container.label(label::MEMBER).map(PathBuf::from)));
     let folders = folders.map(|folder: PathBuf| session.paths.set(name).join(folder)).filter(|folder| folder.exists());
-    stages.push(folders.map(|folder| plan::Step::new(format!("remove {}", folder.display()), "edits are in it", plan::Work::RemoveFolder(folder))).collect());
+    stages.push(
+        folders
+            .map(|folder| {
+                plan::Step::new(format!("remove {}", folder.display()), "edits are in it", plan::Work::RemoveFolder(folder))
+            })
+            .collect(),
+    );
     apply(session, &mut report, stages, &NoNative, OnFailure::Stop)?;
     let endpoints = bring(session, name, if running { Goal::Running } else { Goal::Created }, &mut report)?;
     if running {
@@ -129,7 +139,8 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         None => ingredients.seed(session)?.path,
     };
     let existing = Existing::of(&containers, name);
-    let number = existing.number.or_else(|| pod_number(&inventory, name)).map_or_else(|| free_number(&containers, &inventory), Ok)?;
+    let number =
+        existing.number.or_else(|| pod_number(&inventory, name)).map_or_else(|| free_number(&containers, &inventory), Ok)?;
     let desired = resolved(session, &ingredients, &existing, number, &seed)?;
     let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
@@ -197,9 +208,15 @@ fn check_ports(endpoints: &[Endpoint], containers: &[Container]) -> Result<()> {
         for port in &endpoint.ports {
             if let Err(error) = TcpListener::bind((endpoint.published, port.published)) {
                 let (address, host) = (format!("{}:{}", endpoint.published, port.published), &endpoint.host);
-                return Err(Failure::new(Kind::Failed, format!("{address} cannot be published for {host}'s port {}: {error}", port.port))
-                    .hint(format!("`ss -ltnp sport = :{}` shows who has it; stop that, or let it listen on 127.0.0.1 only", port.published))
-                    .into());
+                return Err(Failure::new(
+                    Kind::Failed,
+                    format!("{address} cannot be published for {host}'s port {}: {error}", port.port),
+                )
+                .hint(format!(
+                    "`ss -ltnp sport = :{}` shows who has it; stop that, or let it listen on 127.0.0.1 only",
+                    port.published
+                ))
+                .into());
             }
         }
     }
@@ -209,7 +226,9 @@ fn check_ports(endpoints: &[Endpoint], containers: &[Container]) -> Result<()> {
 fn pod_number(inventory: &Inventory, set: &SetName) -> Option<u8> {
     let pod = inventory.pods.iter().map(|pod| (&pod.name, &pod.labels));
     let network = inventory.networks.iter().map(|network| (&network.name, &network.labels));
-    let mut ours = pod.chain(network).filter(|(name, labels)| *name == set.as_str() && labels.get(label::SET).map(String::as_str) == Some(set.as_str()));
+    let mut ours = pod
+        .chain(network)
+        .filter(|(name, labels)| *name == set.as_str() && labels.get(label::SET).map(String::as_str) == Some(set.as_str()));
     ours.find_map(|(_, labels)| labels.get(label::NUMBER)?.parse().ok())
 }
 
@@ -223,7 +242,9 @@ fn free_number(containers: &[Container], inventory: &Inventory) -> Result<u8> {
     let by_subnet = subnets.filter_map(|subnet| subnet.subnet.strip_prefix(&prefix)?.split('.').next()?.parse::<u8>().ok());
     let taken: Vec<u8> = by_label.chain(by_subnet).collect();
     (1..=254).find(|number| !taken.contains(number)).ok_or_else(|| {
-        Failure::new(Kind::Failed, "254 sets exist, and there is no room for one more").hint("podfarm list shows them; podfarm destroy removes one").into()
+        Failure::new(Kind::Failed, "254 sets exist, and there is no room for one more")
+            .hint("podfarm list shows them; podfarm destroy removes one")
+            .into()
     })
 }
 
@@ -316,7 +337,9 @@ fn not_ready(session: &Session<'_>, set: &SetName, unanswered: &[probe::Unanswer
 fn check_tools() -> Result<()> {
     for (program, package) in [("ssh-keygen", "openssh-client"), ("mmdebstrap", "mmdebstrap")] {
         if find_program(program).is_none() {
-            return Err(Failure::new(Kind::Machine, format!("{program} is not installed")).hint(format!("sudo apt-get install {package}")).into());
+            return Err(Failure::new(Kind::Machine, format!("{program} is not installed"))
+                .hint(format!("sudo apt-get install {package}"))
+                .into());
         }
     }
     Ok(())

@@ -78,7 +78,13 @@ pub(super) fn is_prepared(session: &Session<'_>, ingredients: &Ingredients, inve
 }
 
 /// Makes whatever is missing of a set's images, sources and seed.
-pub(super) fn prepare(session: &Session<'_>, ingredients: &Ingredients, inventory: &Inventory, until: Until, report: &mut Report) -> Result<()> {
+pub(super) fn prepare(
+    session: &Session<'_>,
+    ingredients: &Ingredients,
+    inventory: &Inventory,
+    until: Until,
+    report: &mut Report,
+) -> Result<()> {
     let missing: Vec<&Image> = ingredients.images.values().filter(|image| !inventory.has_image(&image.tag)).collect();
     let trees: Vec<&Tree> = ingredients.trees.iter().filter(|tree| !tree.present()).collect();
     let base_missing = missing.iter().filter(|image| image.parent.is_none()).copied().collect::<Vec<_>>();
@@ -102,7 +108,9 @@ pub(super) fn prepare(session: &Session<'_>, ingredients: &Ingredients, inventor
             let images = scope.spawn(|| {
                 image::build_all(&others, &ingredients.images, &session.roles, &session.podman, &session.paths, session.progress)
             });
-            let fetched = trees.iter().try_for_each(|tree| source::prepare(tree, base_tag(ingredients), &ingredients.set, &session.podman, &session.paths, session.progress));
+            let fetched = trees.iter().try_for_each(|tree| {
+                source::prepare(tree, base_tag(ingredients), &ingredients.set, &session.podman, &session.paths, session.progress)
+            });
             images.join().expect("building does not panic").and(fetched)
         })?;
     }
@@ -117,12 +125,23 @@ fn seed(session: &Session<'_>, ingredients: &Ingredients, report: &mut Report) -
     if plan.present() {
         return Ok(());
     }
-    let steps = plan.wikis.iter().map(|wiki| Step::new(format!("seed wiki {}", wiki.wiki), wiki.why.clone(), Work::Seed(wiki.key.clone())));
+    let steps = plan
+        .wikis
+        .iter()
+        .map(|wiki| Step::new(format!("seed wiki {}", wiki.wiki), wiki.why.clone(), Work::Seed(wiki.key.clone())));
     announce(session, report, steps.collect());
     if session.dry_run {
         return Ok(());
     }
-    farm::build(&plan, &ingredients.set, &ingredients.trees, &ingredients.images, &session.podman, &session.paths, session.progress)
+    farm::build(
+        &plan,
+        &ingredients.set,
+        &ingredients.trees,
+        &ingredients.images,
+        &session.podman,
+        &session.paths,
+        session.progress,
+    )
 }
 
 /// Says what a stage does and why, and puts it into the report.

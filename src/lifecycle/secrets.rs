@@ -19,7 +19,9 @@ pub(super) fn create(session: &Session<'_>, name: &str) -> Result<()> {
 /// 160 random bits in hexadecimal digits, which no quoting anywhere can spoil.
 fn password() -> Result<String> {
     let mut bytes = [0; 20];
-    std::fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes)).context("/dev/urandom cannot be read")?;
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .context("/dev/urandom cannot be read")?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -53,7 +55,8 @@ pub(super) fn user_key(session: &Session<'_>) -> Result<()> {
 }
 
 fn key_pair(path: &Path, comment: &str) -> Result<()> {
-    let argv = Argv::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"]).arg(path.display().to_string());
+    let argv =
+        Argv::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"]).arg(path.display().to_string());
     Runner::new().output(&argv, Input::Nothing).map(drop)
 }
 

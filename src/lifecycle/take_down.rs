@@ -8,11 +8,11 @@ use super::apply::{NoNative, OnFailure, apply};
 use super::{Report, Session};
 use crate::desired::label;
 use crate::farm;
-use crate::{hostdns, ssh};
 use crate::plan::{self, Step, Work};
 use crate::podman::argv;
 use crate::process::Input;
 use crate::set::SetName;
+use crate::{hostdns, ssh};
 
 /// Stops a set's members, all in one grace period, and keeps their data.
 ///
@@ -72,7 +72,11 @@ pub fn remove(session: &Session<'_>, set: &SetName) -> Result<Report> {
     if unused.is_empty() {
         return Ok(report);
     }
-    let step = Step::new(format!("remove images {}", unused.join(", ")), "no other set uses them", Work::Command(argv::image_remove(&unused)));
+    let step = Step::new(
+        format!("remove images {}", unused.join(", ")),
+        "no other set uses them",
+        Work::Command(argv::image_remove(&unused)),
+    );
     if !session.dry_run {
         session.progress.say(&format!("{} ({})", step.what, step.reason));
         // An image that others build on stays until they are gone; podman says so, and that is no failure.

@@ -120,7 +120,8 @@ mod tests {
         parse(&info).unwrap()
     }
 
-    const ENOUGH: &str = r#"[{"container_id": 0, "host_id": 1001, "size": 1}, {"container_id": 1, "host_id": 100000, "size": 65536}]"#;
+    const ENOUGH: &str =
+        r#"[{"container_id": 0, "host_id": 1001, "size": 1}, {"container_id": 1, "host_id": 100000, "size": 65536}]"#;
 
     #[test]
     fn versions_are_compared_by_number() {

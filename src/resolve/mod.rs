@@ -212,7 +212,11 @@ fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result
         ports,
         image: world.images.get(draft.role_name).cloned().unwrap_or_default(),
         probe: draft.role.probe.clone(),
-        wikis: if matches!(draft.role.probe, Probe::Http(_)) { set.wikis.keys().map(ToString::to_string).collect() } else { Vec::new() },
+        wikis: if matches!(draft.role.probe, Probe::Http(_)) {
+            set.wikis.keys().map(ToString::to_string).collect()
+        } else {
+            Vec::new()
+        },
         hash: String::new(),
         arguments: Vec::new(),
     })

@@ -9,7 +9,13 @@ use crate::desired::Member;
 use crate::set::Set;
 
 /// The `KEY=value` words a member's entrypoint gets.
-pub(super) fn entrypoint_arguments(set: &Set, draft: &Draft<'_>, member: &Member, members: &[Member], network: &str) -> Result<Vec<String>> {
+pub(super) fn entrypoint_arguments(
+    set: &Set,
+    draft: &Draft<'_>,
+    member: &Member,
+    members: &[Member],
+    network: &str,
+) -> Result<Vec<String>> {
     let mut arguments: BTreeMap<&str, String> = BTreeMap::from([
         ("SET", set.name.to_string()),
         ("MEMBER", member.name.to_string()),

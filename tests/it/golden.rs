@@ -7,7 +7,8 @@ use crate::sandbox::Sandbox;
 
 /// A podman that has nothing but networks with all numbers up to 253, so that a set gets 254, which no set on this machine has.
 fn nothing_there() -> String {
-    let subnets: Vec<_> = (1..254).map(|number| format!(r#"{{"name": "n{number}", "subnets": [{{"subnet": "10.77.{number}.0/24"}}]}}"#)).collect();
+    let subnets: Vec<_> =
+        (1..254).map(|number| format!(r#"{{"name": "n{number}", "subnets": [{{"subnet": "10.77.{number}.0/24"}}]}}"#)).collect();
     format!(
         "#!/bin/sh\ncase \"$1\" in\ninfo) echo '{{\"version\": {{\"Version\": \"4.3.1\"}}}}' ;;\nsecret) ;;\n\
          network) cat <<'END'\n[{}]\nEND\n;;\n*) echo '[]' ;;\nesac\n",
@@ -19,7 +20,11 @@ fn nothing_there() -> String {
 fn normalised(text: &str, sandbox: &Sandbox) -> String {
     let text = text.replace(&sandbox.path().display().to_string(), "/sandbox");
     // Whether an ordinary user may have port 22 is the machine's setting.
-    let text = text.replace(":22:22", ":20022:22").replace(":80:80", ":20080:80").replace("=22:22", "=22:20022").replace("=80:80", "=80:20080");
+    let text = text
+        .replace(":22:22", ":20022:22")
+        .replace(":80:80", ":20080:80")
+        .replace("=22:22", "=22:20022")
+        .replace("=80:80", "=80:20080");
     let mut result = String::new();
     let mut digits = String::new();
     for character in text.chars().chain(['\n']) {

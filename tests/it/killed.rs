@@ -20,7 +20,10 @@ fn destroyed(sandbox: &Sandbox, set: &str, moment: &str) {
     let at_once = sandbox.left();
     sleep(Duration::from_secs(1));
     let later = sandbox.left();
-    assert!(at_once.is_empty() && later.is_empty(), "killed {moment}, then destroyed: {at_once:#?}, and a second later {later:#?}");
+    assert!(
+        at_once.is_empty() && later.is_empty(),
+        "killed {moment}, then destroyed: {at_once:#?}, and a second later {later:#?}"
+    );
 }
 
 #[test]
@@ -29,7 +32,9 @@ fn in_the_middle_of_create() {
     let set = sandbox.set("killed", SMALL);
     sandbox.run(&["build", &set]).ok();
     let moments = [("create network", 0), ("create pod", 60), ("create pod", 250), (&*format!("create {set}-mw"), 0)];
-    for (said, milliseconds) in moments.into_iter().chain([(&*format!("create {set}-mw"), 90), (&*format!("create {set}-php"), 250)]) {
+    for (said, milliseconds) in
+        moments.into_iter().chain([(&*format!("create {set}-mw"), 90), (&*format!("create {set}-php"), 250)])
+    {
         kill(&sandbox, "create", &set, said, milliseconds);
         destroyed(&sandbox, &set, &format!("{milliseconds} ms after {said:?}"));
     }
@@ -89,7 +94,9 @@ fn in_the_middle_of_start_stop_and_reset() {
 fn in_the_middle_of_destroy() {
     let sandbox = Sandbox::new();
     let set = sandbox.set("killed", TINY);
-    for (said, milliseconds) in [("remove ", 0), ("remove ", 150), ("remove pod", 0), ("remove network", 0), ("remove network", 60)] {
+    for (said, milliseconds) in
+        [("remove ", 0), ("remove ", 150), ("remove pod", 0), ("remove network", 0), ("remove network", 60)]
+    {
         sandbox.run(&["up", &set]).ok();
         kill(&sandbox, "destroy", &set, said, milliseconds);
         destroyed(&sandbox, &set, &format!("{milliseconds} ms after {said:?}"));

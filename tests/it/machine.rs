@@ -52,7 +52,11 @@ fn an_old_podman() {
     let set = sandbox.set("demo", SMALL);
     sandbox.program("podman", &fake("4.2.0", &info("4.2.0", 65_537), "[]"));
     for verb in ["up", "plan", "build"] {
-        sandbox.run(&[verb, &set]).status(4).stderr_has("this is podman 4.2.0, and podfarm needs 4.3 or newer").stderr_has("hint:");
+        sandbox
+            .run(&[verb, &set])
+            .status(4)
+            .stderr_has("this is podman 4.2.0, and podfarm needs 4.3 or newer")
+            .stderr_has("hint:");
     }
     assert!(!sandbox.at("data/sets").exists());
 }
@@ -86,7 +90,8 @@ fn a_user_without_subordinate_ids() {
 fn a_podman_that_refuses_for_want_of_subordinate_ids() {
     let sandbox = Sandbox::new();
     let set = sandbox.set("demo", SMALL);
-    let error = "Error: cannot set up namespace using \"/usr/bin/newuidmap\": should have setuid or have filecaps setuid: exit status 1";
+    let error =
+        "Error: cannot set up namespace using \"/usr/bin/newuidmap\": should have setuid or have filecaps setuid: exit status 1";
     sandbox.program("podman", &format!("#!/bin/sh\necho '{error}' >&2\nexit 125\n"));
     sandbox.run(&["up", &set]).status(4).stderr_has("sudo usermod --add-subuids").stderr_has("should have setuid");
 }
@@ -100,7 +105,9 @@ fn the_vfs_storage_driver_is_warned_of() {
     let swap = "s/\"graphDriverName\": \"[a-z]*\"/\"graphDriverName\": \"vfs\"/";
     sandbox.program("podman", &format!("#!/bin/sh\n[ \"$1\" = info ] || exec '{real}' \"$@\"\n'{real}' \"$@\" | sed '{swap}'\n"));
     let ran = sandbox.run(&["create", &set]).status(0);
-    ran.stderr_has("warning: podman's storage driver here is vfs").stderr_has("driver = \"overlay\"").stderr_has("podman system reset");
+    ran.stderr_has("warning: podman's storage driver here is vfs")
+        .stderr_has("driver = \"overlay\"")
+        .stderr_has("podman system reset");
     // Once it has been built, there is no more to say.
     sandbox.run(&["create", &set]).ok().stderr_has_not("vfs");
 }

@@ -8,7 +8,8 @@ use crate::sandbox::{SMALL, Sandbox, TINY, podman, run};
 /// GET or POST, with the status that came of it.
 fn http(url: &str, form: Option<&[(&str, &str)]>) -> (u16, String) {
     let limit = Some(Duration::from_secs(60));
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(limit).http_status_as_error(false).proxy(None).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(limit).http_status_as_error(false).proxy(None).build().into();
     let answer = match form {
         None => agent.get(url).call(),
         Some(form) => agent.post(url).send_form(form.iter().copied()),
@@ -244,7 +245,10 @@ fn secrets_are_nowhere_else(sandbox: &Sandbox, set: &str) {
     for host in &hosts {
         seen.push((format!("inspect {host}"), podman(&["inspect", host]).ok()));
         seen.push((format!("console of {host}"), podman(&["logs", host]).ok()));
-        seen.push((format!("processes in {host}"), podman(&["exec", host, "sh", "-c", "cat /proc/[0-9]*/cmdline /proc/1/environ"])));
+        seen.push((
+            format!("processes in {host}"),
+            podman(&["exec", host, "sh", "-c", "cat /proc/[0-9]*/cmdline /proc/1/environ"]),
+        ));
         let image = podman(&["inspect", "--format", "{{.Image}}", host]).ok().stdout;
         seen.push((format!("image of {host}"), podman(&["inspect", image.trim()]).ok()));
     }
@@ -323,7 +327,9 @@ fn a_dry_run_changes_nothing() {
     let planned = sandbox.run(&["plan", &set]).ok();
     planned.stdout_has(&format!("create and start {set}-dbprimary: it is not there"));
     let dry = sandbox.run(&["up", &set, "--dry-run"]).ok();
-    let dry = dry.stdout_has(&format!("podman network create --disable-dns --subnet ")).stdout_has(&format!("podman pod create --infra=false --name {set}"));
+    let dry = dry
+        .stdout_has(&format!("podman network create --disable-dns --subnet "))
+        .stdout_has(&format!("podman pod create --infra=false --name {set}"));
     assert!(dry.stdout.lines().any(|line| line.starts_with("podman run --detach ")), "{dry}");
     sandbox.nothing_left();
     assert!(!sandbox.at("data").exists(), "a dry run has made podfarm's folder");
@@ -344,8 +350,11 @@ fn a_dry_run_changes_nothing() {
 
     // The reasons, as a set file changes.
     let file = sandbox.at(&format!("sets/{set}.yaml"));
-    std::fs::write(&file, format!("{TINY}  mw: {{count: 0}}\n").replace("snapshot: {count: 0}\n  mw: {count: 0}\n", "snapshot: {count: 1}\n"))
-        .expect("a file");
+    std::fs::write(
+        &file,
+        format!("{TINY}  mw: {{count: 0}}\n").replace("snapshot: {count: 0}\n  mw: {count: 0}\n", "snapshot: {count: 1}\n"),
+    )
+    .expect("a file");
     sandbox.run(&["plan", &set]).ok().stdout_has(&format!("create and start {set}-snapshot1: it is not there"));
     sandbox.run(&["up", &set]).ok();
     std::fs::write(&file, TINY).expect("a file");
