@@ -104,7 +104,7 @@ impl Worker<'_> {
                 progress.finish(&before);
             }
             if step.phase == "done" {
-                self.tell_skipped(step.skipped, progress);
+                self.tell_skipped(&step, progress);
                 return;
             }
             progress.advance(&task, step.done, step.total, &step.unit);
@@ -122,9 +122,12 @@ impl Worker<'_> {
         Ok(if self.restore { run.arg("--restore") } else { run }.arg(self.wiki))
     }
 
-    fn tell_skipped(&self, pages: u64, progress: &dyn Progress) {
-        if pages > 0 {
-            progress.say(&format!("wiki {}: {pages} pages could not be imported", self.wiki));
+    fn tell_skipped(&self, step: &Step, progress: &dyn Progress) {
+        if step.skipped > 0 {
+            progress.say(&format!("wiki {}: {} pages could not be imported", self.wiki, step.skipped));
+        }
+        for note in &step.notes {
+            progress.say(&format!("wiki {}: {note}", self.wiki));
         }
     }
 
@@ -150,6 +153,8 @@ struct Step {
     unit: String,
     #[serde(default)]
     skipped: u64,
+    #[serde(default)]
+    notes: Vec<String>,
 }
 
 /// Where a worker sees an import file: numbered, for their order counts, and under its own name, which says what it is.

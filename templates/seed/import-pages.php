@@ -6,7 +6,7 @@
  * at the first page it cannot take. Whoever tests dumps wants to find in them what was put in, so this one keeps the ids
  * and the names, and goes on after a bad page. It leaves out links and search: index-pages.php does those.
  *
- * On standard output: one line "pages N" from time to time. On standard error: a line for each page that was left out.
+ * On standard output: one line "pages N" from time to time, and a line "note …" for each page that was left out.
  */
 
 use MediaWiki\MediaWikiServices;
@@ -89,7 +89,7 @@ class ImportPages extends Maintenance {
 			$this->users = [];
 			$this->skipped++;
 			$reason = $problem ? strtok( $problem->getMessage(), "\n" ) : 'it has no revision';
-			fwrite( STDERR, "page \"{$page['title']}\" is left out: $reason\n" );
+			$this->output( "note page \"{$page['title']}\" is left out: $reason\n" );
 		}
 		$this->pages++;
 		if ( $this->pending >= self::REVISIONS_PER_TRANSACTION ) {

@@ -1,7 +1,8 @@
 <?php
 /**
  * Links, categories and search text of every page whose id leaves the remainder --part when divided by --parts, so that
- * several of these share a wiki. On standard output: one line "pages N" from time to time.
+ * several of these share a wiki. On standard output: one line "pages N" from time to time, and a line "note …"
+ * for each page that could not be read.
  */
 
 use MediaWiki\MediaWikiServices;
@@ -30,7 +31,7 @@ class IndexPages extends Maintenance {
 			try {
 				$this->page( $page );
 			} catch ( Throwable $e ) {
-				fwrite( STDERR, 'page "' . $page->getTitle()->getPrefixedText() . '" is not indexed: ' . strtok( $e->getMessage(), "\n" ) . "\n" );
+				$this->output( 'note page "' . $page->getTitle()->getPrefixedText() . '" is not indexed: ' . strtok( $e->getMessage(), "\n" ) . "\n" );
 				$services->getDBLoadBalancerFactory()->rollbackPrimaryChanges( __METHOD__ );
 			}
 			if ( $done % 20 === 0 ) {
