@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use nix::sys::statvfs::statvfs;
 
+use super::recipe::{BUILDING, Recipe, cores};
 use super::render::{Hosts, render_for, write};
 use super::seed::{ABOUT, SeedPlan, WikiSeed, folder};
-use super::worker::{Container, LABEL, Mounted, Worker, import_mount};
+use super::worker::LABEL;
 use super::{Rendered, remove_tree};
 use crate::builtin;
 use crate::failure::{Failure, Kind};
@@ -29,28 +30,15 @@ use crate::progress::Progress;
 use crate::set::Set;
 use crate::source::Tree;
 
-/// The roles whose images seeding uses.
-const DATABASE: &str = "mariadb";
-const WORKER: &str = "snapshot";
-
-/// What MariaDB's entrypoint needs: giving files to its user, and becoming it.
-const DATABASE_CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
 /// How long the server may take to be there, with making its own tables first.
 const START: Duration = Duration::from_secs(120);
 /// A disk with less room, in bytes, is full: no table can grow on it.
 const LEAST_ROOM: u64 = 4 << 20;
-/// How long it may take to write everything down, in seconds.
-const STOP_SECONDS: &str = "600";
 
 struct Builder<'a> {
-    plan: &'a SeedPlan,
-    set: &'a Set,
-    trees: &'a [Tree],
-    images: &'a BTreeMap<String, Image>,
+    recipe: Recipe<'a>,
     podman: &'a Podman,
     progress: &'a dyn Progress,
-    /// Where everything is until it is whole.
-    folder: PathBuf,
 }
 
 /// Makes a farm's seed, and those of its wikis that are not there.
@@ -71,9 +59,7 @@ pub fn build(
         return Ok(());
     }
     remove_leftovers(&podman.containers()?, podman, paths)?;
-    let folder = folder(paths).join(format!("{BUILDING}{}", &plan.key[..16]));
-    let builder = Builder { plan, set, trees, images, podman, progress, folder };
-    let made = builder.make();
+    let made = Builder { recipe: Recipe::new(plan, set, trees, images, paths), podman, progress }.make();
     let cleaned = podman.containers().and_then(|containers| remove_leftovers(&containers, podman, paths));
     made.and(cleaned)
 }
@@ -94,8 +80,6 @@ pub fn sweep(containers: &[observe::Container], podman: &Podman, paths: &Paths) 
 fn lock(paths: &Paths) -> PathBuf {
     paths.lock("seeds")
 }
-
-const BUILDING: &str = ".building-";
 
 fn half_made(paths: &Paths) -> Vec<PathBuf> {
     let is_half = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BUILDING));
@@ -126,7 +110,7 @@ impl Builder<'_> {
     fn make(&self) -> Result<()> {
         self.write_ground()?;
         self.start_database()?;
-        let mut wikis: Vec<&WikiSeed> = self.plan.wikis.iter().collect();
+        let mut wikis: Vec<&WikiSeed> = self.recipe.plan.wikis.iter().collect();
         // The longest first: then the short ones fill the time in which it keeps one core busy.
         wikis.sort_by_key(|wiki| std::cmp::Reverse(self.size(wiki)));
         let results = self.watching_space(|| side_by_side(&wikis, cores(), |wiki| self.seed_wiki(wiki)))?;
@@ -151,7 +135,7 @@ impl Builder<'_> {
                     sleep(Duration::from_millis(200));
                 }
                 if !over.load(Ordering::Relaxed) {
-                    let _ = remove_containers(self.podman, &self.plan.key);
+                    let _ = remove_containers(self.podman, &self.recipe.plan.key);
                 }
             });
             let result = work();
@@ -162,7 +146,7 @@ impl Builder<'_> {
     }
 
     fn full(&self) -> anyhow::Error {
-        let folder = self.folder.parent().unwrap_or(&self.folder).display();
+        let folder = self.recipe.folder.parent().unwrap_or(&self.recipe.folder).display();
         Failure::new(Kind::Failed, "the disk became full while the farm was being seeded")
             .hint(format!("seeds lie in {folder}: `df -h {folder}` shows how much room there is"))
             .into()
@@ -170,11 +154,11 @@ impl Builder<'_> {
 
     fn is_full(&self) -> bool {
         // The log may lie on the same disk, and so say nothing.
-        let room = statvfs(&self.folder).map_or(u64::MAX, |disk| disk.blocks_available() * disk.fragment_size());
+        let room = statvfs(&self.recipe.folder).map_or(u64::MAX, |disk| disk.blocks_available() * disk.fragment_size());
         if room < LEAST_ROOM {
             return true;
         }
-        let log = fs::read_to_string(self.at("log/error.log")).unwrap_or_default();
+        let log = fs::read_to_string(self.recipe.at("log/error.log")).unwrap_or_default();
         ["Errcode: 28", "error 28", "' is full", "Disk full"].iter().any(|sign| log.contains(sign))
     }
 
@@ -183,55 +167,28 @@ impl Builder<'_> {
         if wiki.path.is_dir() {
             return 0;
         }
-        self.set.wikis[&wiki.wiki].import.iter().filter_map(|path| fs::metadata(path).ok()).map(|about| about.len()).sum()
+        self.recipe.set.wikis[&wiki.wiki].import.iter().filter_map(|path| fs::metadata(path).ok()).map(|about| about.len()).sum()
     }
 
     fn write_ground(&self) -> Result<()> {
         for path in ["result/primary", "result/shared/images", "result/shared/cache", "run", "log"] {
             self.make_folder(path)?;
         }
-        write(&self.at("farm"), &render_for(self.set, &Hosts::of_seeding())?)?;
-        write(&self.at("seed"), &program())?;
-        make_executable(&self.at("seed"))
-    }
-
-    fn at(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.folder.join(path)
+        write(&self.recipe.at("farm"), &render_for(self.recipe.set, &Hosts::of_seeding())?)?;
+        write(&self.recipe.at("seed"), &program())?;
+        make_executable(&self.recipe.at("seed"))
     }
 
     fn make_folder(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = self.at(path);
+        let path = self.recipe.at(path);
         fs::create_dir_all(&path).with_context(|| format!("{}: cannot be made", path.display()))
     }
 
-    fn image(&self, role: &str) -> Result<&str> {
-        let image = self
-            .images
-            .get(role)
-            .with_context(|| format!("seeding needs the image of role {role}, which the set does not have"))?;
-        Ok(&image.tag)
-    }
-
-    fn container(&self, name: &str, role: &str, mounts: Vec<Mounted>) -> Result<Container<'_>> {
-        let name = format!("podfarm-seed-{}-{name}", &self.plan.key[..12]);
-        Ok(Container { name, key: &self.plan.key, image: self.image(role)?, mounts })
-    }
-
-    fn database(&self) -> Result<Container<'_>> {
-        let mounts = vec![
-            Mounted::new(self.at("result/primary"), "/var/lib/mysql"),
-            Mounted::new(self.at("run"), "/run/mysqld"),
-            Mounted::new(self.at("log"), "/var/log/mysql"),
-        ];
-        self.container("db", DATABASE, mounts)
-    }
-
     fn start_database(&self) -> Result<()> {
-        let run = self.database()?.run(&["--detach"], DATABASE_CAPABILITIES)?;
-        self.podman.output(&run.args(["MODE=seed", "SERVER_ID=1", "NETWORK=", "DATABASES="]), Input::Nothing)?;
+        self.podman.output(&self.recipe.start_database()?, Input::Nothing)?;
         let ends = Instant::now() + START;
         let mut looks = 0_u32;
-        while !self.at("run/mysqld.sock").exists() {
+        while !self.recipe.at("run/mysqld.sock").exists() {
             sleep(Duration::from_millis(50));
             looks += 1;
             // Whether it is still alive costs a process, so it is asked less often.
@@ -245,21 +202,19 @@ impl Builder<'_> {
     /// `true 0` while it runs, then `false` and its exit status.
     fn database_state(&self) -> Result<String> {
         let inspect = argv::podman().args(["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", "--"]);
-        self.podman.output(&inspect.arg(self.database()?.name), Input::Nothing)
+        self.podman.output(&inspect.arg(self.recipe.database()?.name), Input::Nothing)
     }
 
     /// Seeds a wiki from its inputs, which leaves a seed of its own, or from such a seed.
     fn seed_wiki(&self, wiki: &WikiSeed) -> Result<()> {
-        let name = wiki.wiki.as_str();
         if wiki.path.is_dir() {
-            return self.worker(wiki, &wiki.path, true)?.run(self.podman, self.progress);
+            return self.recipe.worker(wiki)?.run(self.podman, self.progress);
         }
-        let folder = Path::new("wikis").join(name);
+        let folder = self.recipe.workshop(wiki);
         for part in ["out", "images", "cache"] {
             self.make_folder(folder.join(part))?;
         }
-        let folder = self.at(folder);
-        let worked = self.worker(wiki, &folder, false)?.run(self.podman, self.progress);
+        let worked = self.recipe.worker(wiki)?.run(self.podman, self.progress);
         worked.map_err(|error| match self.database_state() {
             Ok(state) if !state.starts_with("true") => {
                 error.context(self.database_error("the database server for seeding has died"))
@@ -277,33 +232,11 @@ impl Builder<'_> {
         keep().with_context(|| format!("{}: cannot be written", wiki.path.display()))
     }
 
-    fn worker<'a>(&'a self, wiki: &'a WikiSeed, folder: &Path, restore: bool) -> Result<Worker<'a>> {
-        let mut mounts = vec![
-            Mounted::new(self.at("run"), "/run/mysqld"),
-            Mounted::read_only(self.at("farm"), "/srv/farm"),
-            Mounted::read_only(self.at("seed"), "/run/podfarm/seed"),
-        ];
-        mounts.extend(self.trees.iter().map(|tree| Mounted::read_only(&tree.path, format!("/srv/mediawiki/{}", tree.name))));
-        if restore {
-            mounts.push(Mounted::read_only(folder.join("out"), "/out"));
-        } else {
-            mounts.extend(
-                [("out", "/out"), ("images", "/srv/images"), ("cache", "/srv/cache")]
-                    .map(|(part, at)| Mounted::new(folder.join(part), at)),
-            );
-            let imports = &self.set.wikis[&wiki.wiki].import;
-            mounts.extend(imports.iter().enumerate().map(|(index, path)| import_mount(index, path)));
-        }
-        let container = self.container(&format!("wiki-{}", wiki.wiki), WORKER, mounts)?;
-        Ok(Worker { container, wiki: wiki.wiki.as_str(), restore, jobs: cores() })
-    }
-
     /// Ends the server so that its files are whole, and looks that it did.
     fn stop_database(&self) -> Result<()> {
         let task = "seed: writing the databases down";
         self.progress.advance(task, 0, None, "");
-        let stop = argv::podman().args(["stop", "--time", STOP_SECONDS, "--"]).arg(self.database()?.name);
-        self.podman.output(&stop, Input::Nothing)?;
+        self.podman.output(&self.recipe.stop_database()?, Input::Nothing)?;
         self.progress.finish(task);
         if self.database_state()?.trim() != "false 0" {
             return Err(self.database_error("the database server for seeding did not end cleanly"));
@@ -313,27 +246,23 @@ impl Builder<'_> {
 
     /// Puts the wikis' uploads and caches together. Seeds are never written to, so they can be the same files.
     fn gather_files(&self) -> Result<()> {
-        for wiki in &self.plan.wikis {
-            let from = |part: &str| wiki.path.join(part).display().to_string();
-            let copy = argv::podman().args(["unshare", "cp", "--archive", "--link", "--force", "--target-directory"]);
-            let copy = copy.arg(self.at("result/shared").display().to_string()).args(["--", &from("images"), &from("cache")]);
-            self.podman.output(&copy, Input::Nothing)?;
-        }
-        Ok(())
+        let mut copies = self.recipe.plan.wikis.iter().map(|wiki| self.recipe.gather(wiki));
+        copies.try_for_each(|copy| self.podman.output(&copy, Input::Nothing).map(drop))
     }
 
     fn finish(&self) -> Result<()> {
         let place = || -> std::io::Result<()> {
-            fs::create_dir_all(self.plan.path.parent().unwrap_or(&self.plan.path))?;
-            fs::rename(self.at("result"), &self.plan.path)
+            fs::create_dir_all(self.recipe.plan.path.parent().unwrap_or(&self.recipe.plan.path))?;
+            fs::rename(self.recipe.at("result"), &self.recipe.plan.path)
         };
-        place().with_context(|| format!("{}: cannot be written", self.plan.path.display()))
+        place().with_context(|| format!("{}: cannot be written", self.recipe.plan.path.display()))
     }
 
     /// An error with what the server last complained of.
     fn database_error(&self, what: &str) -> anyhow::Error {
-        let log = fs::read_to_string(self.at("log/error.log")).unwrap_or_default();
-        let console = self.database().and_then(|database| self.podman.output(&argv::logs(&database.name, 10), Input::Nothing));
+        let log = fs::read_to_string(self.recipe.at("log/error.log")).unwrap_or_default();
+        let console =
+            self.recipe.database().and_then(|database| self.podman.output(&argv::logs(&database.name, 10), Input::Nothing));
         let complaints: Vec<_> = log.lines().filter(|line| line.contains("[ERROR]")).collect();
         let last = complaints[complaints.len().saturating_sub(5)..].iter().map(|line| format!("\n  {line}"));
         let console = console.unwrap_or_default();
@@ -363,8 +292,4 @@ fn make_executable(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }

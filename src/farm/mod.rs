@@ -6,6 +6,7 @@
 mod builder;
 mod inputs;
 mod parts;
+mod recipe;
 mod render;
 mod seed;
 mod worker;
@@ -18,6 +19,7 @@ use crate::podman::{Podman, argv};
 use crate::process::Input;
 
 pub use builder::{build, sweep};
+pub use recipe::{ROLES, commands};
 pub use render::{Hosts, Rendered, render, render_for, write};
 pub use seed::{SeedPlan, WikiSeed, check, desired};
 

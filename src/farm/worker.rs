@@ -116,7 +116,9 @@ impl Worker<'_> {
         result.map_err(|error| self.explain(error))
     }
 
-    fn command(&self) -> Result<Argv> {
+    /// # Errors
+    /// As [`Mounted::option`].
+    pub(super) fn command(&self) -> Result<Argv> {
         let jobs = format!("--env=PODFARM_JOBS={}", self.jobs);
         let run = self.container.run(&["--rm", "--init", &jobs], CAPABILITIES)?.args(["--", "/run/podfarm/seed/seed-wiki"]);
         Ok(if self.restore { run.arg("--restore") } else { run }.arg(self.wiki))

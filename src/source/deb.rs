@@ -38,7 +38,8 @@ fn container(tree: &Tree) -> String {
     format!("podfarm-source-{}", &tree.id[..12])
 }
 
-fn run(package: &Package<'_>, tree: &Tree, base: &str, out: &Path) -> Argv {
+/// The container it is fetched in.
+pub(super) fn run(package: &Package<'_>, tree: &Tree, base: &str, out: &Path) -> Argv {
     let mut run =
         argv::podman().args(["run", "--rm", "--name", &container(tree), "--label"]).arg(format!("podfarm.source={}", tree.id));
     // The host's network reaches a mirror on this machine, and needs no helper that may be missing.

@@ -98,8 +98,8 @@ impl Git<'_> {
 
     /// The repository in the cache, with the commit in it.
     fn cached(&self, url: &str, commit: &str) -> Result<PathBuf> {
-        let id = &digest([url.as_bytes()])[..16];
-        let folder = self.paths.cache.join("git").join(id);
+        let folder = cache(self.paths, url);
+        let id = folder.file_name().unwrap_or_default().to_string_lossy();
         let _lock = Lock::take(&self.paths.lock(&format!("git-{id}")), url, self.progress)?;
         if !folder.join("HEAD").exists() {
             fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
@@ -109,7 +109,7 @@ impl Git<'_> {
             return Ok(folder);
         }
         // Most servers give a single commit; from others all has to be fetched.
-        let one = self.git(&folder, &["fetch", "--quiet", "--depth=1", "--no-tags", "--", url, commit]);
+        let one = self.runner.output(&fetch_one(&folder, url, commit), Input::Nothing);
         if one.is_err() || !self.has(&folder, commit) {
             self.git(&folder, &["fetch", "--quiet", "--update-shallow", "--", url, "+refs/*:refs/fetched/*"])
                 .map_err(|error| unreachable(url, error))?;
@@ -122,8 +122,22 @@ impl Git<'_> {
     }
 
     fn git(&self, folder: &Path, words: &[&str]) -> Result<String> {
-        self.runner.output(&Argv::new("git").args(["--git-dir", &shown(folder)]).args(words.to_vec()), Input::Nothing)
+        self.runner.output(&git(folder).args(words.to_vec()), Input::Nothing)
     }
+}
+
+/// Where what is known of a repository is kept.
+pub(super) fn cache(paths: &Paths, url: &str) -> PathBuf {
+    paths.cache.join("git").join(&digest([url.as_bytes()])[..16])
+}
+
+/// Fetches a commit, and nothing that came before it.
+pub(super) fn fetch_one(folder: &Path, url: &str, commit: &str) -> Argv {
+    git(folder).args(["fetch", "--quiet", "--depth=1", "--no-tags", "--", url, commit])
+}
+
+fn git(folder: &Path) -> Argv {
+    Argv::new("git").args(["--git-dir", &shown(folder)])
 }
 
 fn unreachable(url: &str, error: anyhow::Error) -> anyhow::Error {

@@ -18,6 +18,7 @@ use crate::image::digest;
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::podman::Podman;
+use crate::process::Argv;
 use crate::progress::Progress;
 use crate::set::{Archive, Set, Source, SourceName};
 
@@ -132,6 +133,18 @@ pub fn prepare(tree: &Tree, base: &str, set: &Set, podman: &Podman, paths: &Path
         });
     remove(&part)?;
     finished
+}
+
+/// The commands that fetch a tree, as far as they are known before the first has run.
+pub fn commands(tree: &Tree, base: &str, set: &Set, paths: &Paths) -> Vec<Argv> {
+    match &set.sources[&tree.name] {
+        Source::Deb { package, suite } => {
+            let package = deb::Package { package, suite: suite.as_ref().unwrap_or(&set.archive.suite), archive: &set.archive };
+            vec![deb::run(&package, tree, base, &tree.path.with_extension("part"))]
+        }
+        Source::Git { url, commit } => vec![git::fetch_one(&git::cache(paths, url), url, commit)],
+        Source::Path(_) => Vec::new(),
+    }
 }
 
 fn remove(folder: &Path) -> Result<()> {

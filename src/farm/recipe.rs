@@ -1,0 +1,157 @@
+//! What is run to make a seed: command lines, as pure functions of the plan.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::seed::{self, SeedPlan, WikiSeed};
+use super::worker::{Container, Mounted, Worker, import_mount};
+use crate::image::Image;
+use crate::paths::Paths;
+use crate::podman::argv;
+use crate::process::Argv;
+use crate::set::Set;
+use crate::source::Tree;
+
+/// The roles whose images seeding uses, whether or not the set has members of them.
+pub const ROLES: [&str; 2] = [DATABASE, WORKER];
+const DATABASE: &str = "mariadb";
+const WORKER: &str = "snapshot";
+
+/// What MariaDB's entrypoint needs: giving files to its user, and becoming it.
+const DATABASE_CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"];
+/// How long the server may take to write everything down, in seconds.
+const STOP_SECONDS: &str = "600";
+/// How the folders begin in which seeds are made.
+pub(super) const BUILDING: &str = ".building-";
+
+pub(super) struct Recipe<'a> {
+    pub plan: &'a SeedPlan,
+    pub set: &'a Set,
+    trees: &'a [Tree],
+    images: &'a BTreeMap<String, Image>,
+    /// Where everything is until it is whole.
+    pub folder: PathBuf,
+}
+
+/// The commands that make a seed, in the order in which they are begun.
+///
+/// # Errors
+/// Where the set lacks an image that seeding needs, or a path cannot be mounted.
+pub fn commands(
+    plan: &SeedPlan,
+    set: &Set,
+    trees: &[Tree],
+    images: &BTreeMap<String, Image>,
+    paths: &Paths,
+) -> Result<Vec<Argv>> {
+    let recipe = Recipe::new(plan, set, trees, images, paths);
+    let mut commands = vec![recipe.start_database()?];
+    for wiki in &plan.wikis {
+        commands.push(recipe.worker(wiki)?.command()?);
+    }
+    commands.push(recipe.stop_database()?);
+    commands.extend(plan.wikis.iter().map(|wiki| recipe.gather(wiki)));
+    Ok(commands)
+}
+
+impl<'a> Recipe<'a> {
+    pub(super) fn new(
+        plan: &'a SeedPlan,
+        set: &'a Set,
+        trees: &'a [Tree],
+        images: &'a BTreeMap<String, Image>,
+        paths: &Paths,
+    ) -> Self {
+        let folder = seed::folder(paths).join(format!("{BUILDING}{}", &plan.key[..16]));
+        Self { plan, set, trees, images, folder }
+    }
+
+    pub(super) fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// Where a wiki's seed is made.
+    pub(super) fn workshop(&self, wiki: &WikiSeed) -> PathBuf {
+        self.at("wikis").join(wiki.wiki.as_str())
+    }
+
+    fn image(&self, role: &str) -> Result<&str> {
+        let image = self
+            .images
+            .get(role)
+            .with_context(|| format!("seeding needs the image of role {role}, which the set does not have"))?;
+        Ok(&image.tag)
+    }
+
+    fn container(&self, name: &str, role: &str, mounts: Vec<Mounted>) -> Result<Container<'_>> {
+        let name = format!("podfarm-seed-{}-{name}", &self.plan.key[..12]);
+        Ok(Container { name, key: &self.plan.key, image: self.image(role)?, mounts })
+    }
+
+    /// The database server that is filled.
+    ///
+    /// # Errors
+    /// Where the set lacks an image that seeding needs.
+    pub(super) fn database(&self) -> Result<Container<'_>> {
+        let mounts = vec![
+            Mounted::new(self.at("result/primary"), "/var/lib/mysql"),
+            Mounted::new(self.at("run"), "/run/mysqld"),
+            Mounted::new(self.at("log"), "/var/log/mysql"),
+        ];
+        self.container("db", DATABASE, mounts)
+    }
+
+    /// # Errors
+    /// As [`Recipe::database`].
+    pub(super) fn start_database(&self) -> Result<Argv> {
+        let run = self.database()?.run(&["--detach"], DATABASE_CAPABILITIES)?;
+        Ok(run.args(["MODE=seed", "SERVER_ID=1", "NETWORK=", "DATABASES="]))
+    }
+
+    /// # Errors
+    /// As [`Recipe::database`].
+    pub(super) fn stop_database(&self) -> Result<Argv> {
+        Ok(argv::podman().args(["stop", "--time", STOP_SECONDS, "--"]).arg(self.database()?.name))
+    }
+
+    /// One wiki's work: from its own seed where there is one, else from its inputs.
+    ///
+    /// # Errors
+    /// As [`Recipe::database`].
+    pub(super) fn worker<'w>(&'w self, wiki: &'w WikiSeed) -> Result<Worker<'w>> {
+        let restore = wiki.path.is_dir();
+        let folder = if restore { wiki.path.clone() } else { self.workshop(wiki) };
+        let mut mounts = vec![
+            Mounted::new(self.at("run"), "/run/mysqld"),
+            Mounted::read_only(self.at("farm"), "/srv/farm"),
+            Mounted::read_only(self.at("seed"), "/run/podfarm/seed"),
+        ];
+        mounts.extend(self.trees.iter().map(|tree| Mounted::read_only(&tree.path, format!("/srv/mediawiki/{}", tree.name))));
+        if restore {
+            mounts.push(Mounted::read_only(folder.join("out"), "/out"));
+        } else {
+            mounts.extend(
+                [("out", "/out"), ("images", "/srv/images"), ("cache", "/srv/cache")]
+                    .map(|(part, at)| Mounted::new(folder.join(part), at)),
+            );
+            let imports = &self.set.wikis[&wiki.wiki].import;
+            mounts.extend(imports.iter().enumerate().map(|(index, path)| import_mount(index, path)));
+        }
+        let container = self.container(&format!("wiki-{}", wiki.wiki), WORKER, mounts)?;
+        Ok(Worker { container, wiki: wiki.wiki.as_str(), restore, jobs: cores() })
+    }
+
+    /// Adds a wiki's uploads and caches to the farm's. Seeds are never written to, so they can be the same files.
+    pub(super) fn gather(&self, wiki: &WikiSeed) -> Argv {
+        let from = |part: &str| wiki.path.join(part).display().to_string();
+        let copy = argv::podman().args(["unshare", "cp", "--archive", "--link", "--force", "--target-directory"]);
+        copy.arg(self.at("result/shared").display().to_string()).args(["--", &from("images"), &from("cache")])
+    }
+}
+
+/// Processes that may be busy at the same time.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
