@@ -6,6 +6,7 @@ use crate::cli::{Doctor, Format};
 use crate::doctor::{self, Finding, Verdict};
 use crate::failure::{Failure, Kind};
 use crate::lifecycle::{self, Session};
+use crate::lock::Lock;
 use crate::process::{Argv, Input, Runner};
 use crate::ui::Ui;
 
@@ -49,7 +50,9 @@ fn fix(session: &Session<'_>, findings: &[Finding]) -> Result<bool> {
     if needs("leftovers") {
         let containers = session.podman.containers()?;
         for set in doctor::dead_sets(&containers, &session.podman.inventory()?, &session.paths.data.join("sets")) {
-            if let Ok(set) = set.parse() {
+            let at_work = Lock::try_take(&session.paths.lock(&format!("set-{set}")))?.is_none();
+            // A set that somebody is making just now has no members yet, and is not dead.
+            if let (false, Ok(set)) = (at_work, set.parse()) {
                 lifecycle::destroy(session, &set)?;
                 fixed = true;
             }

@@ -6,6 +6,7 @@ mod imports;
 mod invariants;
 mod killed;
 mod machine;
+mod names;
 mod ports;
 mod ran;
 mod running;

@@ -6,7 +6,7 @@ use crate::ran::Ran;
 use crate::sandbox::{SMALL, Sandbox, TINY, podman, run};
 
 /// GET or POST, with the status that came of it.
-fn http(url: &str, form: Option<&[(&str, &str)]>) -> (u16, String) {
+pub fn http(url: &str, form: Option<&[(&str, &str)]>) -> (u16, String) {
     let limit = Some(Duration::from_secs(60));
     let agent: ureq::Agent =
         ureq::Agent::config_builder().timeout_global(limit).http_status_as_error(false).proxy(None).build().into();
@@ -19,11 +19,11 @@ fn http(url: &str, form: Option<&[(&str, &str)]>) -> (u16, String) {
 }
 
 /// The url of a set's wiki, without the slash at its end.
-fn wiki(status: &serde_json::Value) -> String {
+pub fn wiki(status: &serde_json::Value) -> String {
     status["urls"]["wiki"].as_str().expect("a url").trim_end_matches('/').to_owned()
 }
 
-fn member<'a>(status: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+pub fn member<'a>(status: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
     let members = status["members"].as_array().expect("a list");
     members.iter().find(|member| member["name"] == name).unwrap_or_else(|| panic!("no {name} in {status}"))
 }
