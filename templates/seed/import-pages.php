@@ -26,6 +26,8 @@ class ImportPages extends Maintenance {
 	private array $users = [];
 	private int $pages = 0;
 	private int $skipped = 0;
+	/** Why the last page was left out. */
+	private string $reason = '';
 	/** Revisions that are not committed yet. */
 	private int $pending = 0;
 	private $dbw;
@@ -48,6 +50,10 @@ class ImportPages extends Maintenance {
 		$this->commitTransaction( $this->dbw, __METHOD__ );
 		$this->output( "pages $this->pages\n" );
 		$this->output( "skipped $this->skipped\n" );
+		if ( $this->skipped === $this->pages ) {
+			$this->output( "error: none of $this->pages pages could be imported, the last because of: $this->reason\n" );
+			exit( 1 );
+		}
 	}
 
 	/** One <page>, from its start to its end, as a unit: it is there whole, or not at all. */
@@ -88,8 +94,8 @@ class ImportPages extends Maintenance {
 			$this->dbw->cancelAtomic( __METHOD__ );
 			$this->users = [];
 			$this->skipped++;
-			$reason = $problem ? strtok( $problem->getMessage(), "\n" ) : 'it has no revision';
-			$this->output( "note page \"{$page['title']}\" is left out: $reason\n" );
+			$this->reason = $problem ? strtok( $problem->getMessage(), "\n" ) : 'it has no revision';
+			$this->output( "note page \"{$page['title']}\" is left out: $this->reason\n" );
 		}
 		$this->pages++;
 		if ( $this->pending >= self::REVISIONS_PER_TRANSACTION ) {

@@ -26,12 +26,15 @@ class IndexPages extends Maintenance {
 			'page_id % ' . (int)$this->getOption( 'parts' ) . ' = ' . (int)$this->getOption( 'part' ),
 			__METHOD__, [ 'ORDER BY' => 'page_id' ] );
 		gc_disable(); // looking for garbage all the time costs a seventh of it all; between pages is often enough
+		$failed = 0;
 		foreach ( $ids as $done => $id ) {
 			$page = $services->getWikiPageFactory()->newFromID( $id );
 			try {
 				$this->page( $page );
 			} catch ( Throwable $e ) {
-				$this->output( 'note page "' . $page->getTitle()->getPrefixedText() . '" is not indexed: ' . strtok( $e->getMessage(), "\n" ) . "\n" );
+				$failed++;
+				$reason = strtok( $e->getMessage(), "\n" );
+				$this->output( "note page \"{$page->getTitle()->getPrefixedText()}\" is not indexed: $reason\n" );
 				$services->getDBLoadBalancerFactory()->rollbackPrimaryChanges( __METHOD__ );
 			}
 			if ( $done % 20 === 0 ) {
@@ -41,6 +44,11 @@ class IndexPages extends Maintenance {
 			}
 		}
 		$this->output( 'pages ' . count( $ids ) . "\n" );
+		if ( $failed > max( 10, count( $ids ) / 2 ) ) {
+			// That is not the pages' fault.
+			$this->output( "error: $failed of " . count( $ids ) . " pages cannot be indexed, the last because of: $reason\n" );
+			exit( 1 );
+		}
 	}
 
 	private function page( WikiPage $page ): void {
