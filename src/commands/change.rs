@@ -42,7 +42,12 @@ pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
         match verb(&session, set) {
             Ok(report) if reasons => print_plan(set, &report, ui),
             Ok(report) if dry_run => print_commands(&report, ui),
-            Ok(report) => report.urls.values().for_each(|url| ui.result(url)),
+            Ok(report) => {
+                if report.urls.is_empty() && report.stages.iter().all(Vec::is_empty) {
+                    session.progress.say(&format!("{set}: there was nothing to do"));
+                }
+                report.urls.values().for_each(|url| ui.result(url));
+            }
             Err(error) => failures.push((set, error)),
         }
     }
