@@ -76,7 +76,9 @@ pub fn shell(session: &Session<'_>, arguments: &Shell) -> Result<Outcome> {
     let name = arguments.member.as_deref().unwrap_or("snapshot1");
     let container = running(member(session, &arguments.set, name)?, &arguments.set)?;
     let terminal = std::io::stdin().is_terminal();
-    run_inside(&argv::exec(container.name(), None, terminal, &["bash".to_owned(), "-l".to_owned()]))
+    // sshd greets by itself; podman does not.
+    let greeting = if terminal { "cat /etc/motd 2>/dev/null; " } else { "" };
+    run_inside(&argv::exec(container.name(), None, terminal, &["sh".to_owned(), "-c".to_owned(), format!("{greeting}exec bash -l")]))
 }
 
 pub fn exec(session: &Session<'_>, arguments: &Exec) -> Result<Outcome> {
