@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::failure;
 use crate::progress::Progress;
@@ -121,11 +121,11 @@ impl Progress for Ui {
         let style = match total {
             Some(total) => {
                 bar.set_length(total);
-                "{prefix:24!} {bar:24} {pos}/{len} {msg} {per_sec} {eta}"
+                "{prefix:28!} {wide_bar} {pos}/{len} {msg}{rate}"
             }
-            None => "{prefix:24!} {spinner} {pos} {msg} {elapsed}",
+            None => "{prefix:28!} {spinner} {msg} {elapsed}",
         };
-        bar.set_style(ProgressStyle::with_template(style).expect("a good template"));
+        bar.set_style(ProgressStyle::with_template(style).expect("a good template").with_key("rate", write_rate));
         bar.set_message(unit.to_owned());
         bar.set_position(done);
     }
@@ -136,6 +136,13 @@ impl Progress for Ui {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
+    }
+}
+
+/// How fast it goes and how long it will take, once that can be told.
+fn write_rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    if state.pos() > 0 && state.per_sec() >= 1.0 {
+        let _ = write!(out, ", {:.0}/s, {:#} left", state.per_sec(), HumanDuration(state.eta()));
     }
 }
 
