@@ -29,10 +29,8 @@ pub enum Work {
     Seeded,
     /// A folder to remove with everything in it.
     RemoveFolder(std::path::PathBuf),
-    /// Image, source and seed, which `prepare` makes.
-    Image(String),
-    Source(String),
-    Seed(String),
+    /// An image, a source or a seed, which `prepare` makes; the commands that it runs for it, where they are known.
+    Prepare(Vec<Argv>),
 }
 
 /// Steps that may be done at the same time.

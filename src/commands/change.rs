@@ -80,6 +80,10 @@ fn shown(step: &Step) -> String {
     match &step.work {
         Work::Command(argv) => argv.to_string(),
         Work::Secret(name) => format!("{} < (fresh random bytes)", crate::podman::argv::secret_create(name)),
-        _ => format!("# {} ({})", step.what, step.reason),
+        Work::Prepare(commands) => {
+            let commands: String = commands.iter().map(|command| format!("\n{command}")).collect();
+            format!("# {} ({}){commands}", step.what, step.reason)
+        }
+        Work::Files | Work::Seeded | Work::RemoveFolder(_) => format!("# {} ({})", step.what, step.reason),
     }
 }

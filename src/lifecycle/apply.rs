@@ -91,6 +91,6 @@ fn perform(session: &Session<'_>, step: &Step, native: &dyn Native) -> Result<()
         Work::RemoveFolder(folder) => {
             farm::remove_tree(&session.podman, folder).with_context(|| format!("{}: cannot be removed", folder.display()))
         }
-        Work::Image(_) | Work::Source(_) | Work::Seed(_) => Err(anyhow!("{} is not done here", step.what)),
+        Work::Prepare(_) => Err(anyhow!("{} is not done here", step.what)),
     }
 }

@@ -9,6 +9,7 @@ use crate::farm::{self, SeedPlan};
 use crate::image::{self, Image};
 use crate::plan::{Stage, Step, Work};
 use crate::podman::Inventory;
+use crate::process::side_by_side;
 use crate::resolve;
 use crate::set::{self, Set, SetName};
 use crate::source::{self, Tree};
@@ -31,7 +32,10 @@ impl Ingredients {
     /// Reads a set and works out what it is made from, looking at its input files alone.
     pub(super) fn load(session: &Session<'_>, name: &SetName) -> Result<Self> {
         let set = set::load(name, &session.paths)?;
-        let roles = resolve::roles_of(&set, &session.roles)?;
+        let mut roles = resolve::roles_of(&set, &session.roles)?;
+        if !set.wikis.is_empty() {
+            roles.extend(farm::ROLES.iter().map(|role| (*role).to_owned()));
+        }
         let images = image::desired(&session.roles, &roles, &set.archive, set.base.as_deref())?;
         let used = |name: &&set::SourceName| set.wikis.values().any(|wiki| wiki.mediawiki == **name);
         let trees: Vec<_> = set
@@ -94,24 +98,24 @@ pub(super) fn prepare(
             session.progress.say(&warning);
         }
     }
-    let step = |image: &&Image| image_step(image, inventory);
+    let step = |image: &&Image| image_step(session, ingredients, image, inventory);
     // Sources that are Debian packages are fetched in a container of the base image, so that comes first.
     let bases: Stage = base_missing.iter().map(step).collect();
     announce(session, report, bases);
     if !session.dry_run {
         image::build_all(&base_missing, &ingredients.images, &session.roles, &session.podman, &session.paths, session.progress)?;
     }
-    let rest: Stage = others.iter().map(step).chain(trees.iter().map(|tree| source_step(tree))).collect();
+    let rest: Stage = others.iter().map(step).chain(trees.iter().map(|tree| source_step(session, ingredients, tree))).collect();
     announce(session, report, rest);
     if !session.dry_run {
         std::thread::scope(|scope| {
             let images = scope.spawn(|| {
                 image::build_all(&others, &ingredients.images, &session.roles, &session.podman, &session.paths, session.progress)
             });
-            let fetched = trees.iter().try_for_each(|tree| {
+            let fetched = side_by_side(&trees, trees.len(), |tree| {
                 source::prepare(tree, base_tag(ingredients), &ingredients.set, &session.podman, &session.paths, session.progress)
             });
-            images.join().expect("building does not panic").and(fetched)
+            images.join().expect("building does not panic").and(fetched.into_iter().collect::<Result<()>>())
         })?;
     }
     if until == Until::Seeded {
@@ -125,23 +129,16 @@ fn seed(session: &Session<'_>, ingredients: &Ingredients, report: &mut Report) -
     if plan.present() {
         return Ok(());
     }
-    let steps = plan
-        .wikis
-        .iter()
-        .map(|wiki| Step::new(format!("seed wiki {}", wiki.wiki), wiki.why.clone(), Work::Seed(wiki.key.clone())));
-    announce(session, report, steps.collect());
+    let (set, trees, images) = (&ingredients.set, &ingredients.trees, &ingredients.images);
+    let wikis =
+        plan.wikis.iter().map(|wiki| Step::new(format!("seed wiki {}", wiki.wiki), wiki.why.clone(), Work::Prepare(Vec::new())));
+    let commands = farm::commands(&plan, set, trees, images, &session.paths)?;
+    let farm = Step::new("put the farm's seed together", "no farm of these wikis was made", Work::Prepare(commands));
+    announce(session, report, wikis.chain([farm]).collect());
     if session.dry_run {
         return Ok(());
     }
-    farm::build(
-        &plan,
-        &ingredients.set,
-        &ingredients.trees,
-        &ingredients.images,
-        &session.podman,
-        &session.paths,
-        session.progress,
-    )
+    farm::build(&plan, set, trees, images, &session.podman, &session.paths, session.progress)
 }
 
 /// Says what a stage does and why, and puts it into the report.
@@ -157,12 +154,14 @@ fn announce(session: &Session<'_>, report: &mut Report, stage: Stage) {
     report.stages.push(stage);
 }
 
-fn image_step(image: &Image, inventory: &Inventory) -> Step {
-    Step::new(format!("build image {}", image.name), image::reason(image, &inventory.images), Work::Image(image.name.clone()))
+fn image_step(session: &Session<'_>, ingredients: &Ingredients, image: &Image, inventory: &Inventory) -> Step {
+    let commands = image::commands(image, &ingredients.images, &session.paths);
+    Step::new(format!("build image {}", image.name), image::reason(image, &inventory.images), Work::Prepare(commands))
 }
 
-fn source_step(tree: &Tree) -> Step {
-    Step::new(format!("fetch source {}", tree.name), "it is not in the cache", Work::Source(tree.name.to_string()))
+fn source_step(session: &Session<'_>, ingredients: &Ingredients, tree: &Tree) -> Step {
+    let commands = source::commands(tree, base_tag(ingredients), &ingredients.set, &session.paths);
+    Step::new(format!("fetch source {}", tree.name), "it is not in the cache", Work::Prepare(commands))
 }
 
 /// The tag of the image that Debian packages are fetched in.
