@@ -11,7 +11,7 @@ use crate::lifecycle::Session;
 use crate::plan;
 use crate::podman::{argv, observe::Container};
 use crate::process::{Argv, Input, Runner, find_program};
-use crate::set::SetName;
+use crate::set::{self, SetName};
 use crate::status;
 use crate::ui::Ui;
 
@@ -25,6 +25,7 @@ pub(super) fn member(session: &Session<'_>, set: &SetName, name: &str) -> Result
     let containers = session.podman.containers()?;
     let ours = plan::containers_of(&containers, set);
     if ours.is_empty() {
+        set::find(set, &session.paths)?;
         return Err(Failure::new(Kind::Failed, format!("set {set} does not exist")).hint(format!("podfarm up {set}")).into());
     }
     let found = ours.iter().find(|container| container.label(label::MEMBER) == Some(name) || container.name() == name);
@@ -78,7 +79,12 @@ pub fn shell(session: &Session<'_>, arguments: &Shell) -> Result<Outcome> {
     let terminal = std::io::stdin().is_terminal();
     // sshd greets by itself; podman does not.
     let greeting = if terminal { "cat /etc/motd 2>/dev/null; " } else { "" };
-    run_inside(&argv::exec(container.name(), None, terminal, &["sh".to_owned(), "-c".to_owned(), format!("{greeting}exec bash -l")]))
+    run_inside(&argv::exec(
+        container.name(),
+        None,
+        terminal,
+        &["sh".to_owned(), "-c".to_owned(), format!("{greeting}exec bash -l")],
+    ))
 }
 
 pub fn exec(session: &Session<'_>, arguments: &Exec) -> Result<Outcome> {

@@ -60,7 +60,7 @@ pub fn build_all(
     let builder = Builder { images, roles, podman, paths, progress };
     builder.remove_leftovers()?;
     // Whoever had the lock may have built some of them.
-    let existing: Vec<observe::Image> = observe::list(&podman.output(&argv::images(), Input::Nothing)?)?;
+    let existing = podman.images()?;
     let exists = |image: &Image| existing.iter().any(|other| other.names.contains(&image.tag));
     let still: Vec<&Image> = missing.iter().copied().filter(|image| !exists(image)).collect();
     order::build(&still, cores() + 1, |image| builder.build(image))
@@ -206,7 +206,8 @@ impl Builder<'_> {
     }
 }
 
-/// A container as `podman ps --external` lists it: those that builds work in have the state "storage".
+/// A container as `podman ps --external` lists it: those that builds work in have the state "storage" and the command
+/// "buildah". One that another podfarm is creating at this moment has the same state, and another command.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct External {
@@ -215,11 +216,14 @@ struct External {
     image: String,
     #[serde(default)]
     state: String,
+    #[serde(default)]
+    command: Option<Vec<String>>,
 }
 
 impl External {
     fn is_ours(&self) -> bool {
-        self.state.eq_ignore_ascii_case("storage") && self.image.starts_with(REPOSITORY)
+        let in_build = self.command.as_deref().is_some_and(|command| command == ["buildah"]);
+        in_build && self.state.eq_ignore_ascii_case("storage") && self.image.starts_with(REPOSITORY)
     }
 }
 
@@ -341,9 +345,10 @@ mod tests {
     #[test]
     fn leftovers_are_told_from_members_and_from_others() {
         let all: Vec<External> = observe::list(
-            r#"[{"Id": "1", "Image": "localhost/podfarm/base:00", "State": "storage"},
-                {"Id": "2", "Image": "localhost/podfarm/base:00", "State": "running"},
-                {"Id": "3", "Image": "localhost/other:latest", "State": "storage"}]"#,
+            r#"[{"Id": "1", "Image": "localhost/podfarm/base:00", "State": "storage", "Command": ["buildah"]},
+                {"Id": "2", "Image": "localhost/podfarm/base:00", "State": "running", "Command": null},
+                {"Id": "3", "Image": "localhost/other:latest", "State": "storage", "Command": ["buildah"]},
+                {"Id": "4", "Image": "localhost/podfarm/base:00", "State": "storage", "Command": ["storage"]}]"#,
         )
         .unwrap();
         assert_eq!(

@@ -35,7 +35,7 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
     let mut report = Report::default();
     let (containers, inventory) = std::thread::scope(|scope| {
         let containers = scope.spawn(|| session.podman.containers());
-        let inventory = session.podman.inventory();
+        let inventory = session.podman.inventory_without_images();
         (containers.join().expect("asking does not panic"), inventory)
     });
     let containers = containers?;

@@ -34,7 +34,10 @@ pub fn info() -> Argv {
 /// The set's network. Names are answered by the hosts file that every member has, so podman's DNS server,
 /// which has died in the field after network changes, is not needed. Isolated networks do not reach each other.
 pub fn network_create(name: &str, subnet: &str, labels: &[(String, String)]) -> Argv {
-    podman().args(["network", "create", "--disable-dns", "--opt", "isolate=true", "--subnet", subnet]).args(label_options(labels)).arg(name)
+    podman()
+        .args(["network", "create", "--disable-dns", "--opt", "isolate=true", "--subnet", subnet])
+        .args(label_options(labels))
+        .arg(name)
 }
 
 pub fn network_remove(names: &[String]) -> Argv {

@@ -63,7 +63,7 @@ impl Podman {
         self.understood(observe::list(&self.output(&argv::ps(), Input::Nothing)?))
     }
 
-    /// All pods, images, networks and secrets; the four questions are asked at the same time.
+    /// All pods, images, networks and secrets; the questions are asked at the same time.
     ///
     /// # Errors
     /// As [`Podman::output`].
@@ -72,21 +72,51 @@ impl Podman {
     }
 
     fn ask_for_all(&self) -> Result<Inventory> {
+        std::thread::scope(|scope| {
+            let images = scope.spawn(|| self.images());
+            let rest = self.ask_for_all_but_images()?;
+            Ok(Inventory { images: images.join().expect("asking does not panic")?, ..rest })
+        })
+    }
+
+    /// All pods, networks and secrets: what can belong to a set.
+    ///
+    /// # Errors
+    /// As [`Podman::output`].
+    pub fn inventory_without_images(&self) -> Result<Inventory> {
+        self.understood(self.ask_for_all_but_images())
+    }
+
+    fn ask_for_all_but_images(&self) -> Result<Inventory> {
         let ask = |argv: Argv| move || self.output(&argv, Input::Nothing);
         std::thread::scope(|scope| {
             let pods = scope.spawn(ask(argv::pods()));
-            let images = scope.spawn(ask(argv::images()));
             let networks = scope.spawn(ask(argv::networks()));
             let secrets = ask(argv::secrets())()?;
             let joined =
                 |thread: std::thread::ScopedJoinHandle<'_, Result<String>>| thread.join().expect("asking does not panic");
             Ok(Inventory {
                 pods: observe::list(&joined(pods)?)?,
-                images: observe::list(&joined(images)?)?,
+                images: Vec::new(),
                 networks: observe::list(&joined(networks)?)?,
                 secrets: observe::secrets(&secrets),
             })
         })
+    }
+
+    /// All images. While somebody removes one, podman can fail to list them all: then it is asked again.
+    ///
+    /// # Errors
+    /// As [`Podman::output`].
+    pub fn images(&self) -> Result<Vec<observe::Image>> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.output(&argv::images(), Input::Nothing) {
+                Err(error) if tries < 5 && format!("{error:#}").contains("image not known") => {}
+                answer => return observe::list(&answer?),
+            }
+        }
     }
 
     /// Refuses a podman older than [`LOWEST`], or none, or a user it cannot work for; returns what is worth a warning.

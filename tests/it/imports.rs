@@ -40,7 +40,8 @@ fn files_that_are_not_whole() {
         "  a: {import: a.xml}\n  b: {import: b.xml.bz2}\n  c: {import: c.xml.gz}\n  d: {import: d.xml.7z}\n  e: {import: stub.xml}\n  good: {}\n",
     );
     let ran = sandbox.run(&["up", &set]).status(1);
-    let expected = ["a.xml: it is cut off", "b.xml.bz2: it is cut off", "c.xml.gz: it is cut off", "d.xml.7z: it is cut off or damaged"];
+    let expected =
+        ["a.xml: it is cut off", "b.xml.bz2: it is cut off", "c.xml.gz: it is cut off", "d.xml.7z: it is cut off or damaged"];
     for text in expected {
         assert!(ran.stderr.contains(text), "no {text:?} in {ran}");
     }

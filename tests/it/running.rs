@@ -326,9 +326,7 @@ fn a_dry_run_changes_nothing() {
     let planned = sandbox.run(&["plan", &set]).ok();
     planned.stdout_has(&format!("create and start {set}-dbprimary: it is not there"));
     let dry = sandbox.run(&["up", &set, "--dry-run"]).ok();
-    let dry = dry
-        .stdout_has(&format!("podman network create --disable-dns --subnet "))
-        .stdout_has(&format!("podman pod create --infra=false --name {set}"));
+    let dry = dry.stdout_has("podman network create ").stdout_has(&format!("--name {set} "));
     assert!(dry.stdout.lines().any(|line| line.starts_with("podman run --detach ")), "{dry}");
     sandbox.nothing_left();
     assert!(!sandbox.at("data").exists(), "a dry run has made podfarm's folder");
