@@ -6,7 +6,7 @@
 spl_autoload_register( static function ( string $class ): void {
 	foreach ( [
 		'MediaWiki\Category', 'MediaWiki\CommentStore', 'MediaWiki\Config', 'MediaWiki\Content', 'MediaWiki\Deferred',
-		'MediaWiki\FileRepo', 'MediaWiki\Language', 'MediaWiki\Page', 'MediaWiki\Parser', 'MediaWiki\Request', 'MediaWiki\SiteStats',
+		'MediaWiki\FileRepo', 'MediaWiki\Language', 'MediaWiki\Page', 'MediaWiki\Parser', 'MediaWiki\SiteStats',
 		'MediaWiki\Request', 'MediaWiki\Title', 'Wikimedia\ObjectCache',
 	] as $namespace ) {
 		if ( !str_contains( $class, '\\' ) && class_exists( "$namespace\\$class" ) ) {
