@@ -27,7 +27,7 @@ pub use hash::{digest, hex};
 pub const BASE: &str = "base";
 
 /// Where all of podfarm's images are named.
-const REPOSITORY: &str = "localhost/podfarm/";
+pub const REPOSITORY: &str = "localhost/podfarm/";
 /// The image's name, its full hash, and the hashes of its parts as JSON.
 const LABEL_NAME: &str = "podfarm.image";
 const LABEL_HASH: &str = "podfarm.hash";

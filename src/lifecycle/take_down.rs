@@ -1,15 +1,17 @@
 //! Stopping, and leaving nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
 use super::apply::{NoNative, OnFailure, apply};
+use super::prepare::Ingredients;
 use super::{Report, Session};
 use crate::desired::label;
 use crate::farm;
+use crate::image;
 use crate::plan::{self, Step, Work};
-use crate::podman::argv;
+use crate::podman::{argv, observe::Container};
 use crate::process::Input;
 use crate::set::SetName;
 use crate::{hostdns, ssh};
@@ -52,23 +54,31 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
     Ok(report)
 }
 
-/// Destroys a set and removes podfarm's images that no container of another set uses.
+/// Destroys a set and removes the images it is made of, old ones of the same names too, unless a container of another set uses
+/// them.
 ///
 /// # Errors
 /// As [`destroy`].
 pub fn remove(session: &Session<'_>, set: &SetName) -> Result<Report> {
+    let before = session.podman.containers()?;
+    let made_of = images_of(session, set, &before);
     let mut report = destroy(session, set)?;
     let _lock = session.lock_set(set)?;
-    let used: BTreeSet<String> = session
-        .podman
-        .containers()?
+    let used: BTreeSet<&str> = before
         .iter()
         .filter(|container| container.label(label::SET) != Some(set.as_str()))
-        .filter_map(|container| container.label(label::IMAGE).map(str::to_owned))
+        .filter_map(|container| container.label(label::IMAGE))
         .collect();
-    let images = session.podman.inventory()?.images;
-    let ours = images.iter().flat_map(|image| &image.names).filter(|name| name.starts_with("localhost/podfarm/"));
-    let unused: Vec<_> = ours.filter(|name| !used.contains(*name)).cloned().collect();
+    let images = session.podman.images()?;
+    let all: Vec<&String> =
+        images.iter().flat_map(|image| &image.names).filter(|name| name.starts_with(image::REPOSITORY)).collect();
+    let role =
+        |tag: &str| tag.strip_prefix(image::REPOSITORY).and_then(|rest| rest.split(':').next()).unwrap_or_default().to_owned();
+    let goes = |tag: &&&String| made_of.contains_key(&role(tag)) && !used.contains(tag.as_str());
+    // What others are built on is of use as long as there are others.
+    let others = all.iter().any(|tag| !goes(&tag) && !made_of.get(&role(tag)).is_some_and(|is_parent| *is_parent));
+    let unused: Vec<String> =
+        all.iter().filter(goes).filter(|tag| !(others && made_of[&role(tag)])).map(ToString::to_string).collect();
     if unused.is_empty() {
         return Ok(report);
     }
@@ -84,4 +94,16 @@ pub fn remove(session: &Session<'_>, set: &SetName) -> Result<Report> {
     }
     report.stages.push(vec![step]);
     Ok(report)
+}
+
+/// The names of the images a set is made of, as its file and its containers say, and whether others are built on them.
+fn images_of(session: &Session<'_>, set: &SetName, containers: &[Container]) -> BTreeMap<String, bool> {
+    let labels = plan::containers_of(containers, set).into_iter().filter_map(|container| container.label(label::ROLE));
+    let mut names: BTreeMap<String, bool> = labels.map(|role| (role.to_owned(), false)).collect();
+    // A set can be removed whose file is gone, or wrong by now.
+    if let Ok(ingredients) = Ingredients::load(session, set) {
+        let parents: BTreeSet<_> = ingredients.images.values().filter_map(|image| image.parent.clone()).collect();
+        names.extend(ingredients.images.into_keys().map(|name| (name.clone(), parents.contains(&name))));
+    }
+    names
 }

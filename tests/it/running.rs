@@ -360,3 +360,31 @@ fn a_dry_run_changes_nothing() {
     sandbox.run(&["up", &set]).ok();
     assert_eq!(sandbox.status(&set)["members"].as_array().expect("a list").len(), 1);
 }
+
+#[test]
+fn remove_takes_the_images_that_nobody_else_uses() {
+    let sandbox = Sandbox::new();
+    let role = "containerfiles/probe";
+    sandbox.write(&format!("{role}/Containerfile"), format!("ARG BASE\nFROM ${{BASE}}\nRUN echo {} >/mark\n", sandbox.id()));
+    sandbox.write(&format!("{role}/role.yaml"), "description: A role to be removed\nkinds:\n  probe: {}\n");
+    let other = sandbox.set("other", TINY);
+    sandbox.run(&["create", &other]).ok();
+    let set = sandbox.set("probe", &format!("{TINY}  probe: {{}}\n"));
+    sandbox.run(&["create", &set]).ok();
+    let images = || {
+        let tags = podman(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok().stdout;
+        tags.lines().filter(|tag| tag.starts_with("localhost/podfarm/")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let image_of = |host: &str| podman(&["inspect", "--format", "{{.ImageName}}", host]).ok().stdout.trim().to_owned();
+    let probe = image_of(&format!("{set}-probe"));
+    let mariadb = image_of(&format!("{other}-dbprimary"));
+    let before = images();
+    sandbox.run(&["remove", &set]).ok();
+    let left = images();
+    assert!(!left.contains(&probe), "{left:#?}");
+    assert!(left.contains(&mariadb), "another set uses it: {left:#?}");
+    let of = |tag: &str, names: &[&str]| names.iter().any(|name| tag.starts_with(&format!("localhost/podfarm/{name}:")));
+    assert!(left.iter().any(|tag| of(tag, &["base"])), "other images are built on it: {left:#?}");
+    let foreign = before.iter().filter(|tag| !of(tag, &["base", "mariadb", "probe"]));
+    assert!(foreign.clone().all(|tag| left.contains(tag)), "not this set's to remove: {before:#?} {left:#?}");
+}
