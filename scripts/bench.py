@@ -160,10 +160,12 @@ class Bench:
         subnet = network[network.index("--subnet") + 1]
         services = {}
         secrets = {}
+        self.overlays = set()
         for words in members:
             service = Service(words)
             service.translate(self.work)
             services[service.name] = service.compose
+            self.overlays |= service.overlays
             for secret in service.secrets:
                 path = self.work / "secrets" / service.secret_files[secret["source"]]
                 secrets[secret["source"]] = {"file": str(path)}
@@ -178,9 +180,11 @@ class Bench:
         seconds it takes to copy the seed's database, which those who have no overlays need as well."""
         seed = self.seed()
         self.remove_tree(self.peer_folder)
-        self.remove_tree(self.work / "database")
+        self.remove_tree(self.work / "copies")
+        (self.work / "copies").mkdir()
         self.run(["podman", "unshare", "cp", "-a", self.work / "template", self.peer_folder])
-        return self.timed(["podman", "unshare", "cp", "-a", "--reflink=auto", seed / "primary", self.work / "database"])
+        copied = [seed / name for name in sorted(self.overlays)]
+        return self.timed(["podman", "unshare", "cp", "-a", "--reflink=auto", *copied, self.work / "copies"])
 
     def seed(self):
         farms = [path for path in (self.work / "cache" / "seeds" / "farm").iterdir() if (path / "primary").exists()]
@@ -353,6 +357,7 @@ class Service:
         self.name = dict(self.options)["--name"]
         self.secrets = []
         self.secret_files = {}
+        self.overlays = set()
 
     def translate(self, work):
         compose = {"image": self.image, "command": self.command, "x-podman.no_hosts": True, "volumes": [], "secrets": self.secrets}
@@ -363,10 +368,12 @@ class Service:
                 compose["hostname"] = value
             elif option == "--ip":
                 compose["networks"] = {"default": {"ipv4_address": value}}
+            elif option == "--mac-address":
+                compose["mac_address"] = value
             elif option == "--publish":
                 compose.setdefault("ports", []).append(value)
             elif option == "--volume":
-                compose["volumes"].append(volume(value, work))
+                compose["volumes"].append(self.volume(value, work))
             elif option == "--secret":
                 source, *details = value.split(",")
                 details = dict(detail.split("=") for detail in details)
@@ -387,16 +394,17 @@ class Service:
                 raise Failed(f"scripts/bench.py has no word for {option} in a compose file")
         self.compose = compose
 
-
-def volume(text, work):
-    source, target, *options = text.split(":")
-    if options and options[0].startswith("O,"):
-        # No compose file can say an overlay: it gets a copy of the seed, made before the clock runs.
-        source, options = str(work / "database"), []
-    mount = {"type": "bind", "source": source, "target": target}
-    if options:
-        mount["read_only"] = options == ["ro"]
-    return mount
+    def volume(self, text, work):
+        source, target, *options = text.split(":")
+        if options and options[0].startswith("O,"):
+            # No compose file can say an overlay: it gets a copy of the seed's folder, made before the clock runs.
+            name = pathlib.Path(source).name
+            self.overlays.add(name)
+            source, options = str(work / "copies" / name), []
+        mount = {"type": "bind", "source": source, "target": target}
+        if options:
+            mount["read_only"] = options == ["ro"]
+        return mount
 
 
 def write_script(path, ground, members):
