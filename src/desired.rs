@@ -31,6 +31,8 @@ pub mod label {
     pub const ADDRESS: &str = "podfarm.address";
     /// The wikis this member serves, separated by commas.
     pub const WIKIS: &str = "podfarm.wikis";
+    /// The services it provides, separated by commas.
+    pub const PROVIDES: &str = "podfarm.provides";
     /// How to ask whether it is ready, as JSON.
     pub const PROBE: &str = "podfarm.probe";
     /// Log name to file on the host, as JSON.
@@ -90,6 +92,7 @@ impl Member {
         Endpoint {
             host: self.host.clone(),
             full_name: self.full_name.clone(),
+            member: self.name.to_string(),
             published: self.published,
             ports: self.ports.clone(),
             probe: self.probe.clone(),

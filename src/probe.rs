@@ -1,8 +1,10 @@
-//! Readiness is asked, not slept for: each member is asked through its published ports, side by side, until all answer.
+//! Readiness is asked, not slept for: each member is asked through its published ports, or by what it reports, side by side,
+//! until all answer.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::desired::{PublishedPort, label, parse_ports_label};
@@ -15,6 +17,11 @@ use crate::set::full_name;
 const PAUSE: Duration = Duration::from_millis(25);
 /// How long one question may take. A first page of a wiki is slow on a cold cache.
 const QUESTION: Duration = Duration::from_secs(20);
+/// A member writes its report every second; one that has not for so long says nothing any more.
+const STALE: Duration = Duration::from_secs(15);
+
+/// What stands for each wiki in turn in a probe's path.
+pub const WIKI: &str = "{wiki}";
 
 /// One question to one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +37,8 @@ pub enum Ask {
     Banner(SocketAddr),
     /// GET this URL, and see 200 after redirections.
     Http(String),
+    /// Read what the member reports of itself.
+    Report(PathBuf),
 }
 
 impl Question {
@@ -44,6 +53,8 @@ pub struct Endpoint {
     /// The member's host name.
     pub host: String,
     pub full_name: String,
+    /// Its name within the set.
+    pub member: String,
     pub published: Ipv4Addr,
     pub ports: Vec<PublishedPort>,
     pub probe: Probe,
@@ -59,6 +70,7 @@ impl Endpoint {
         Some(Self {
             host: container.name().to_owned(),
             full_name: full_name(&set, container.name()),
+            member: text(label::MEMBER).to_owned(),
             published: container.label(label::PUBLISHED)?.parse().ok()?,
             ports: parse_ports_label(text(label::PORTS)),
             probe: serde_json::from_str(text(label::PROBE)).unwrap_or_default(),
@@ -71,12 +83,24 @@ impl Endpoint {
         self.ports.iter().find(|known| known.port == port).map(|known| known.published)
     }
 
-    /// The url of each wiki it serves, by the name, where names work on this host, else the address, and the port that it is at.
-    pub fn wiki_urls(&self) -> BTreeMap<String, String> {
-        let Some(port) = self.on_host(80).filter(|_| !self.wikis.is_empty()) else { return BTreeMap::new() };
+    /// Where its web server is, by a name or address of this host.
+    fn web(&self, host: &str) -> Option<String> {
+        let http = self.ports.iter().find(|port| port.name == "http")?;
+        Some(base_url(host, http.published))
+    }
+
+    /// The url of each wiki it serves, by the name, where names work on this host, else the address, and the port that it is
+    /// at; the url of a web server without wikis by the member's name.
+    pub fn urls(&self) -> BTreeMap<String, String> {
+        if !self.ports.iter().any(|port| port.name == "http") {
+            return BTreeMap::new();
+        }
         let by_name = hostdns::works(&self.full_name, self.published);
         let host = if by_name { self.full_name.clone() } else { self.published.to_string() };
-        let base = base_url(&host, port);
+        let Some(base) = self.web(&host) else { return BTreeMap::new() };
+        if self.wikis.is_empty() {
+            return BTreeMap::from([(self.member.clone(), format!("{base}/"))]);
+        }
         self.wikis.iter().map(|wiki| (wiki.clone(), format!("{base}/{wiki}/mw/"))).collect()
     }
 
@@ -87,19 +111,19 @@ impl Endpoint {
                 self.on_host(*port).map(|port| Ask::Banner((self.published, port).into())).into_iter().collect()
             }
             Probe::Http(path) => {
-                self.on_host(80).map(|port| http_asks(self.published, port, path, &self.wikis)).unwrap_or_default()
+                self.web(&self.published.to_string()).map(|base| http_asks(&base, path, &self.wikis)).unwrap_or_default()
             }
+            Probe::Report(file) => vec![Ask::Report(file.clone())],
         };
         asks.into_iter().map(|ask| Question { host: self.host.clone(), ask }).collect()
     }
 }
 
-fn http_asks(address: Ipv4Addr, port: u16, path: &str, wikis: &[String]) -> Vec<Ask> {
-    let base = base_url(&address.to_string(), port);
-    if !path.contains("{wiki}") {
+fn http_asks(base: &str, path: &str, wikis: &[String]) -> Vec<Ask> {
+    if !path.contains(WIKI) {
         return vec![Ask::Http(format!("{base}{path}"))];
     }
-    wikis.iter().map(|wiki| Ask::Http(format!("{base}{}", path.replace("{wiki}", wiki)))).collect()
+    wikis.iter().map(|wiki| Ask::Http(format!("{base}{}", path.replace(WIKI, wiki)))).collect()
 }
 
 /// `http://host` or `http://host:port`.
@@ -107,14 +131,28 @@ pub fn base_url(host: &str, port: u16) -> String {
     if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") }
 }
 
-/// Asks once.
+/// Asks once. A member that is ready may have something to say of how it fares.
 ///
 /// # Errors
 /// Why the member is not ready.
-pub fn ask(ask: &Ask, limit: Duration) -> Result<(), String> {
+pub fn ask(ask: &Ask, limit: Duration) -> Result<Option<String>, String> {
     match ask {
-        Ask::Banner(address) => banner(*address, limit),
-        Ask::Http(url) => http(url, limit),
+        Ask::Banner(address) => banner(*address, limit).map(|()| None),
+        Ask::Http(url) => http(url, limit).map(|()| None),
+        Ask::Report(file) => report(file).map(Some),
+    }
+}
+
+fn report(file: &Path) -> Result<String, String> {
+    let about = std::fs::metadata(file).map_err(|_| "it has not said anything yet".to_owned())?;
+    let age = about.modified().ok().and_then(|then| then.elapsed().ok()).unwrap_or_default();
+    if age > STALE {
+        return Err(format!("it has not said anything for {} seconds", age.as_secs()));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    match text.trim().split_once(' ').unwrap_or((text.trim(), "")) {
+        ("ready", how) => Ok(how.to_owned()),
+        (_, why) => Err(why.to_owned()),
     }
 }
 
@@ -182,8 +220,27 @@ fn wait_for(
             if answer.is_ok() && question.is_to_server() {
                 servers.fetch_sub(1, Relaxed);
             }
-            return answer;
+            return answer.map(drop);
         }
         std::thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_how_a_member_fares() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("replication");
+        assert_eq!(report(&file).unwrap_err(), "it has not said anything yet");
+        std::fs::write(&file, "ready 3 s behind\n").unwrap();
+        assert_eq!(report(&file).unwrap(), "3 s behind");
+        std::fs::write(&file, "broken it has stopped: no such table\n").unwrap();
+        assert_eq!(report(&file).unwrap_err(), "it has stopped: no such table");
+        let old = std::time::SystemTime::now() - Duration::from_secs(60);
+        std::fs::File::open(&file).unwrap().set_modified(old).unwrap();
+        assert_eq!(report(&file).unwrap_err(), "it has not said anything for 60 seconds");
     }
 }

@@ -3,7 +3,7 @@
 //! A role is a folder with a Containerfile and a role.yaml. Everything podfarm knows of a kind of member it
 //! reads there: adding a role is adding a folder. docs/roles.md is the reference of the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -59,9 +59,55 @@ pub struct Kind {
     /// Arguments besides the role's own.
     #[serde(default)]
     pub arguments: BTreeMap<String, String>,
-    /// Keys a set file may give this kind of member, with their defaults; `{option.NAME}` in arguments.
+    /// Keys a set file may give this kind of member; `{option.NAME}` in arguments.
     #[serde(default)]
-    pub options: BTreeMap<String, String>,
+    pub options: BTreeMap<String, MemberOption>,
+    /// Another probe than the role's.
+    #[serde(default)]
+    pub probe: Option<Probe>,
+}
+
+/// A key that a set file may give a kind of member.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberOption {
+    #[serde(rename = "type")]
+    pub kind: OptionKind,
+    pub default: String,
+}
+
+/// What an option's value can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptionKind {
+    Text,
+    /// `30s`, `5m`, `2h`; arguments get it in seconds.
+    Duration,
+}
+
+impl OptionKind {
+    /// What arguments get for a value as it is written.
+    ///
+    /// # Errors
+    /// What would be right.
+    pub fn value(self, written: &str) -> Result<String, &'static str> {
+        match self {
+            Self::Text => Ok(written.to_owned()),
+            Self::Duration => seconds(written).map(|seconds| seconds.to_string()).ok_or("write a duration such as 30s, 5m or 2h"),
+        }
+    }
+}
+
+/// The seconds of a duration of at most a week.
+fn seconds(written: &str) -> Option<u32> {
+    let (number, unit) = written.split_at_checked(written.len().checked_sub(1)?)?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    number.parse::<u32>().ok()?.checked_mul(unit).filter(|seconds| *seconds <= 7 * 24 * 3600)
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -71,18 +117,26 @@ pub struct Port {
     pub port: u16,
 }
 
-/// Something of the host's that a container sees.
+/// Something of the host's that a container sees; with `when` or `unless`, only in sets that do, or do not, have a member
+/// that provides this service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, tag = "from", rename_all = "kebab-case")]
 pub enum Mount {
     /// A folder of the member's own: `sets/<set>/<member>/<name>`.
-    Own { name: String, at: PathBuf },
+    Own {
+        name: String,
+        at: PathBuf,
+        #[serde(default)]
+        when: Option<String>,
+    },
     /// A folder that members of a set share: `sets/<set>/shared/<name>`.
     Shared {
         name: String,
         at: PathBuf,
         #[serde(default)]
         read_only: bool,
+        #[serde(default)]
+        unless: Option<String>,
     },
     /// The farm's configuration, read-only.
     Farm { at: PathBuf },
@@ -90,6 +144,17 @@ pub enum Mount {
     Sources { at: PathBuf },
     /// The set's own copy-on-write layer over a folder of the farm's seed.
     Seed { name: String, at: PathBuf },
+}
+
+impl Mount {
+    /// Whether it is there in a set whose members provide these services.
+    pub fn applies(&self, provided: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Own { when: Some(service), .. } => provided.contains(service),
+            Self::Shared { unless: Some(service), .. } => !provided.contains(service),
+            _ => true,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -101,14 +166,17 @@ pub struct Secret {
     pub owner: u32,
 }
 
-/// How to ask a member whether it is ready. All forms go through the member's published ports, and none costs a podman process.
+/// How to ask a member whether it is ready. None of the forms costs a podman process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ProbeKeys", into = "ProbeKeys")]
 pub enum Probe {
     /// The server on this port of the container greets those who connect, as MariaDB, sshd and many others do.
     Banner(u16),
-    /// This path on port 80 answers 200, after redirections; `{wiki}` in it stands for each wiki in turn.
+    /// This path on the port named `http` answers 200, after redirections; `{wiki}` in it stands for each wiki in turn.
     Http(String),
+    /// The member itself says so, in a file in one of its own folders that it writes anew all the time: a line that begins
+    /// with `ready`, and then tells how it fares, or with `broken`, and then tells why.
+    Report(PathBuf),
 }
 
 /// A probe as it is written: a map of one key, which serde's YAML has no enum for without tags.
@@ -119,6 +187,8 @@ struct ProbeKeys {
     banner: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<PathBuf>,
 }
 
 impl TryFrom<ProbeKeys> for Probe {
@@ -126,9 +196,10 @@ impl TryFrom<ProbeKeys> for Probe {
 
     fn try_from(keys: ProbeKeys) -> Result<Self, Self::Error> {
         match keys {
-            ProbeKeys { banner: Some(port), http: None } => Ok(Self::Banner(port)),
-            ProbeKeys { banner: None, http: Some(path) } => Ok(Self::Http(path)),
-            _ => Err("a probe is {banner: PORT} or {http: PATH}"),
+            ProbeKeys { banner: Some(port), http: None, report: None } => Ok(Self::Banner(port)),
+            ProbeKeys { banner: None, http: Some(path), report: None } => Ok(Self::Http(path)),
+            ProbeKeys { banner: None, http: None, report: Some(path) } => Ok(Self::Report(path)),
+            _ => Err("a probe is {banner: PORT}, {http: PATH} or {report: FILE}"),
         }
     }
 }
@@ -136,8 +207,9 @@ impl TryFrom<ProbeKeys> for Probe {
 impl From<Probe> for ProbeKeys {
     fn from(probe: Probe) -> Self {
         match probe {
-            Probe::Banner(port) => Self { banner: Some(port), http: None },
-            Probe::Http(path) => Self { banner: None, http: Some(path) },
+            Probe::Banner(port) => Self { banner: Some(port), http: None, report: None },
+            Probe::Http(path) => Self { banner: None, http: Some(path), report: None },
+            Probe::Report(path) => Self { banner: None, http: None, report: Some(path) },
         }
     }
 }
@@ -260,4 +332,19 @@ fn folder_built_in(folder: &Dir<'_>) -> BuildContext {
 
 fn context_file(bytes: Vec<u8>) -> ContextFile {
     ContextFile { executable: bytes.starts_with(b"#!"), bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_told_in_seconds() {
+        for (written, value) in [("30s", "30"), ("5m", "300"), ("0s", "0"), ("2h", "7200"), ("168h", "604800")] {
+            assert_eq!(OptionKind::Duration.value(written).unwrap(), value);
+        }
+        for written in ["", "30", "s", "-1s", "1d", "1.5m", "30 s", "169h", "5µ"] {
+            assert!(OptionKind::Duration.value(written).is_err(), "{written:?}");
+        }
+    }
 }

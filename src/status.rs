@@ -45,6 +45,8 @@ pub struct MemberStatus {
     pub state: String,
     /// `ready`, or why it is not.
     pub health: String,
+    /// What a member that is ready says of how it fares, such as `3 s behind`; empty for most.
+    pub detail: String,
     /// The full name.
     pub host: String,
     /// The address inside of the set.
@@ -80,7 +82,7 @@ pub fn of(containers: &[Container], names: &[SetName]) -> Status {
         }
     }
     let all: Vec<&Container> = by_set.values().flatten().copied().collect();
-    let health: BTreeMap<&str, String> =
+    let health: BTreeMap<&str, Health> =
         all.iter().map(|container| container.name()).zip(side_by_side(&all, 32, |container| health(container))).collect();
     let mut sets: Vec<_> = by_set.iter().map(|(name, members)| set_status(name, members, &health)).collect();
     if !names.is_empty() {
@@ -101,20 +103,22 @@ pub fn set_state(members: &[&Container]) -> &'static str {
     }
 }
 
-fn set_status(name: &str, members: &[&Container], health: &BTreeMap<&str, String>) -> SetStatus {
+fn set_status(name: &str, members: &[&Container], health: &BTreeMap<&str, Health>) -> SetStatus {
     let mut statuses: Vec<_> = members.iter().map(|container| member_status(name, container, health)).collect();
     statuses.sort_by(|a, b| a.name.cmp(&b.name));
-    let urls = members.iter().flat_map(|container| wiki_urls(container)).collect();
+    let urls = members.iter().flat_map(|container| urls(container)).collect();
     SetStatus { name: name.to_owned(), state: set_state(members).to_owned(), urls, members: statuses }
 }
 
-fn member_status(set: &str, container: &Container, health: &BTreeMap<&str, String>) -> MemberStatus {
+fn member_status(set: &str, container: &Container, health: &BTreeMap<&str, Health>) -> MemberStatus {
+    let health = health.get(container.name()).cloned().unwrap_or_default();
     let text = |key: &str| container.label(key).unwrap_or_default().to_owned();
     MemberStatus {
         name: text(label::MEMBER),
         role: text(label::ROLE),
         state: container.state.clone(),
-        health: health.get(container.name()).cloned().unwrap_or_default(),
+        health: health.state,
+        detail: health.detail,
         host: set.parse().map_or_else(|_| container.name().to_owned(), |set| full_name(&set, container.name())),
         address: text(label::ADDRESS),
         published: text(label::PUBLISHED),
@@ -122,24 +126,35 @@ fn member_status(set: &str, container: &Container, health: &BTreeMap<&str, Strin
             .into_iter()
             .map(|port| Port { name: port.name, port: port.port, published: port.published })
             .collect(),
-        urls: wiki_urls(container).into_values().collect(),
+        urls: urls(container).into_values().collect(),
         image: container.image_id.clone(),
         hash: text(label::HASH),
     }
 }
 
-/// The url of each wiki that a container serves.
-pub fn wiki_urls(container: &Container) -> BTreeMap<String, String> {
-    Endpoint::of(container).map(|endpoint| endpoint.wiki_urls()).unwrap_or_default()
+/// The url of each wiki that a container serves, or of another web server in it.
+pub fn urls(container: &Container) -> BTreeMap<String, String> {
+    Endpoint::of(container).map(|endpoint| endpoint.urls()).unwrap_or_default()
 }
 
-fn health(container: &Container) -> String {
+/// How a member fares.
+#[derive(Clone, Debug, Default)]
+struct Health {
+    state: String,
+    detail: String,
+}
+
+fn health(container: &Container) -> Health {
+    let said = |state: String, details: Vec<String>| Health { state, detail: details.join(", ") };
     if !container.running() {
-        return "not running".to_owned();
+        return said("not running".to_owned(), Vec::new());
     }
     let asked = Endpoint::of(container).map(|endpoint| endpoint.questions()).unwrap_or_default();
-    let why = asked.iter().find_map(|question| probe::ask(&question.ask, PATIENCE).err());
-    why.map_or_else(|| "ready".to_owned(), |why| format!("not ready: {why}"))
+    let answers: Result<Vec<_>, _> = asked.iter().map(|question| probe::ask(&question.ask, PATIENCE)).collect();
+    match answers {
+        Ok(details) => said("ready".to_owned(), details.into_iter().flatten().collect()),
+        Err(why) => said(format!("not ready: {why}"), Vec::new()),
+    }
 }
 
 /// A member's logs on the host, by name. Where a role says `*.log`, each such file there is at the moment is one, `NAME/FILE`.

@@ -49,7 +49,7 @@ fn running(container: Container, set: &SetName) -> Result<Container> {
 
 pub fn open(session: &Session<'_>, arguments: &Open, ui: &Ui) -> Result<()> {
     let containers = session.podman.containers()?;
-    let urls: Vec<_> = plan::containers_of(&containers, &arguments.set).into_iter().flat_map(status::wiki_urls).collect();
+    let urls: Vec<_> = plan::containers_of(&containers, &arguments.set).into_iter().flat_map(status::urls).collect();
     let url = match &arguments.wiki {
         Some(wiki) => urls.iter().find(|(name, _)| name == wiki),
         None => urls.first(),

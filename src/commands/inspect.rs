@@ -101,7 +101,7 @@ pub fn status(session: &Session<'_>, arguments: &crate::cli::Status, ui: &Ui) ->
                 member.address.clone(),
                 member.published.clone(),
                 ports.collect::<Vec<_>>().join(" "),
-                member.health.clone(),
+                if member.detail.is_empty() { member.health.clone() } else { format!("{}, {}", member.health, member.detail) },
             ]
         };
         let rows: Vec<_> = set.members.iter().map(row).collect();

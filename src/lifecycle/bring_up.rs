@@ -310,7 +310,7 @@ fn wait(session: &Session<'_>, set: &SetName, endpoints: Vec<Endpoint>, options:
     let unanswered = probe::wait(&questions, options.timeout, died);
     if unanswered.is_empty() {
         ssh::publish(&session.paths, set, &endpoints)?;
-        report.urls = endpoints.iter().flat_map(Endpoint::wiki_urls).collect();
+        report.urls = endpoints.iter().flat_map(Endpoint::urls).collect();
         return Ok(());
     }
     Err(not_ready(session, set, &unanswered))

@@ -1,7 +1,7 @@
 //! The arguments of `podman create`: what a container is given of the host.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use sha2::{Digest, Sha256};
@@ -51,13 +51,17 @@ fn volumes(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> 
 
 /// Where each of a member's logs lies on the host.
 fn log_files(set: &Set, draft: &Draft<'_>, world: &World<'_>) -> BTreeMap<String, PathBuf> {
-    let own = draft.role.mounts.iter().filter_map(|mount| match mount {
-        Mount::Own { name, at } => Some((world.paths.set(&set.name).join(draft.name.as_str()).join(name), at)),
+    draft.role.logs.iter().filter_map(|(name, inside)| Some((name.clone(), on_host(set, draft, inside, world)?))).collect()
+}
+
+/// Where on the host a file lies that is in one of a member's own folders.
+pub(super) fn on_host(set: &Set, draft: &Draft<'_>, inside: &Path, world: &World<'_>) -> Option<PathBuf> {
+    draft.mounts.iter().find_map(|mount| match mount {
+        Mount::Own { name, at, .. } => {
+            Some(world.paths.set(&set.name).join(draft.name.as_str()).join(name).join(inside.strip_prefix(at).ok()?))
+        }
         _ => None,
-    });
-    let own: Vec<_> = own.collect();
-    let on_host = |inside: &PathBuf| own.iter().find_map(|(host, at)| Some(host.join(inside.strip_prefix(at).ok()?)));
-    draft.role.logs.iter().filter_map(|(name, inside)| Some((name.clone(), on_host(inside)?))).collect()
+    })
 }
 
 /// What follows `podman create`, all but the label that holds its hash.
@@ -78,8 +82,11 @@ pub(super) fn arguments(
     labels.push((label::ADDRESS.to_owned(), member.address.to_string()));
     labels.push((label::PUBLISHED.to_owned(), member.published.to_string()));
     labels.push((label::PORTS.to_owned(), ports_label(&member.ports)));
-    labels.push((label::PROBE.to_owned(), serde_json::to_string(&draft.role.probe)?));
+    labels.push((label::PROBE.to_owned(), serde_json::to_string(&member.probe)?));
     labels.push((label::LOGS.to_owned(), serde_json::to_string(&log_files(set, draft, world))?));
+    if !member.provides.is_empty() {
+        labels.push((label::PROVIDES.to_owned(), member.provides.join(",")));
+    }
     if !member.wikis.is_empty() {
         labels.push((label::WIKIS.to_owned(), member.wikis.join(",")));
     }
@@ -98,7 +105,7 @@ pub(super) fn arguments(
     }
     option("--volume", format!("{}:/etc/hosts:ro", folder.join("hosts").display()));
     option("--volume", format!("{}:/run/podfarm/authorized_keys:ro", world.paths.data.join("ssh/id_ed25519.pub").display()));
-    for volume in draft.role.mounts.iter().flat_map(|mount| volumes(mount, set, &member.name, world)) {
+    for volume in draft.mounts.iter().flat_map(|mount| volumes(mount, set, &member.name, world)) {
         option("--volume", volume);
     }
     for (name, owner) in secrets_of(draft.role) {

@@ -9,10 +9,11 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
-use self::container::{arguments, finish, mount_folders, secrets_of};
+use self::container::{arguments, finish, mount_folders, on_host, secrets_of};
 use crate::desired::{Desired, Member, PublishedPort, label, secret_prefix};
 use crate::paths::Paths;
-use crate::role::{Kind, Probe, Role, Roles, SSH};
+use crate::probe::WIKI;
+use crate::role::{Kind, Mount, Probe, Role, Roles, SSH};
 use crate::set::{self, MemberName, Set};
 
 /// The first two parts of all addresses inside of sets, and of those on the host.
@@ -45,6 +46,8 @@ struct Draft<'a> {
     role: &'a Role,
     kind: &'a Kind,
     options: BTreeMap<String, String>,
+    /// Those of the role's mounts that this set calls for.
+    mounts: Vec<&'a Mount>,
 }
 
 /// The roles a set's members have.
@@ -73,7 +76,7 @@ pub fn resolve(set: &Set, world: &World<'_>) -> Result<Desired> {
     let mut done = Vec::new();
     for (draft, member) in drafts.iter().zip(&members) {
         secrets.extend(secrets_of(draft.role).map(|(name, _)| format!("{}{name}", secret_prefix(&set.name))));
-        for mount in &draft.role.mounts {
+        for mount in &draft.mounts {
             folders.extend(mount_folders(mount, set, &draft.name, world));
         }
         let arguments = arguments(set, draft, member, &members, &network, world)?;
@@ -106,14 +109,18 @@ fn drafts<'a>(set: &Set, roles: &'a Roles) -> Result<Vec<Draft<'a>>> {
         let at = ["members", name.as_str()];
         let known = || roles.roles.values().flat_map(|role| role.kinds.keys().cloned()).collect::<Vec<_>>().join(", ");
         let (role_name, role) = match &member.role {
-            Some(role) => roles.roles.get_key_value(role).map(|(name, role)| (name.as_str(), role)).ok_or_else(|| {
-                let known: Vec<_> = roles.roles.keys().map(String::as_str).collect();
-                set.wrong(
-                    &at,
-                    &format!("there is no role {role:?}"),
-                    &format!("known roles: {}; docs/roles.md says how to add one", known.join(", ")),
-                )
-            })?,
+            Some(role) => {
+                roles.roles.get_key_value(role).map(|(name, role)| (name.as_str(), role)).or(roles.of_kind(role)).ok_or_else(
+                    || {
+                        let known: Vec<_> = roles.roles.keys().map(String::as_str).collect();
+                        set.wrong(
+                            &at,
+                            &format!("there is no role {role:?}"),
+                            &format!("known roles: {}; docs/roles.md says how to add one", known.join(", ")),
+                        )
+                    },
+                )?
+            }
             None => roles.of_kind(name.as_str()).ok_or_else(|| {
                 set.wrong(
                     &at,
@@ -122,11 +129,17 @@ fn drafts<'a>(set: &Set, roles: &'a Roles) -> Result<Vec<Draft<'a>>> {
                 )
             })?,
         };
-        let kind = role.kinds.get(name.as_str()).or_else(|| role.kinds.values().next());
+        // `role:` can name one of a role's kinds, too.
+        let written = member.role.as_deref().unwrap_or_default();
+        let kind = role.kinds.get(written).or_else(|| role.kinds.get(name.as_str())).or_else(|| role.kinds.values().next());
         let kind = kind.ok_or_else(|| anyhow!("role {role_name} has no kinds"))?;
         expand(&mut drafts, name, (role_name, role, kind), member, set)?;
     }
     drafts.sort_by(|a, b| a.name.cmp(&b.name));
+    let provided: BTreeSet<String> = drafts.iter().flat_map(|draft| draft.kind.provides.iter().cloned()).collect();
+    for draft in &mut drafts {
+        draft.mounts = draft.role.mounts.iter().filter(|mount| mount.applies(&provided)).collect();
+    }
     if let Some(twice) = drafts.windows(2).find(|pair| pair[0].name == pair[1].name) {
         let name = twice[0].name.as_str();
         return Err(set.wrong(
@@ -151,13 +164,20 @@ fn expand<'a>(
         let known: Vec<_> = ["count", "role"].into_iter().chain(kind.options.keys().map(String::as_str)).collect();
         return Err(set.wrong(&at, &format!("{unknown:?} is no key of {name}"), &format!("use one of {}", known.join(", "))));
     }
-    let mut options = kind.options.clone();
-    options.extend(written.options.clone());
+    let mut options = BTreeMap::new();
+    for (option, about) in &kind.options {
+        let text = written.options.get(option).unwrap_or(&about.default);
+        let value = about.kind.value(text);
+        options.insert(
+            option.clone(),
+            value.map_err(|right| set.wrong(&at, &format!("{option}: {text:?} cannot be its value"), right))?,
+        );
+    }
     let count = written.count.unwrap_or(1);
     for index in 1..=count {
         let member = if kind.numbered || count > 1 { format!("{name}{index}") } else { name.to_string() };
         let member: MemberName = member.parse().map_err(|why: String| set.wrong(&at, &why, "choose a shorter name"))?;
-        drafts.push(Draft { name: member, role_name, role, kind, options: options.clone() });
+        drafts.push(Draft { name: member, role_name, role, kind, options: options.clone(), mounts: Vec::new() });
     }
     Ok(())
 }
@@ -211,8 +231,8 @@ fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result
         published,
         ports,
         image: world.images.get(draft.role_name).cloned().unwrap_or_default(),
-        probe: draft.role.probe.clone(),
-        wikis: if matches!(draft.role.probe, Probe::Http(_)) {
+        probe: probe(set, draft, world)?,
+        wikis: if matches!(&draft.role.probe, Probe::Http(path) if path.contains(WIKI)) {
             set.wikis.keys().map(ToString::to_string).collect()
         } else {
             Vec::new()
@@ -220,6 +240,15 @@ fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result
         hash: String::new(),
         arguments: Vec::new(),
     })
+}
+
+/// How it is asked: a report by its place on the host.
+fn probe(set: &Set, draft: &Draft<'_>, world: &World<'_>) -> Result<Probe> {
+    let probe = draft.kind.probe.as_ref().unwrap_or(&draft.role.probe);
+    let Probe::Report(inside) = probe else { return Ok(probe.clone()) };
+    let file = on_host(set, draft, inside, world);
+    file.map(Probe::Report)
+        .ok_or_else(|| anyhow!("role {}: the report {} is in none of its own folders", draft.role_name, inside.display()))
 }
 
 /// The natural port where the machine lets us have it, else the one [`PORT_SHIFT`] above.

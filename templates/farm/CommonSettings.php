@@ -68,6 +68,13 @@ $wgLBFactoryConf = ( static function ( Farm $farm, bool $seeding, string $user, 
 
 $wgObjectCaches['process'] = [ 'class' => HashBagOStuff::class, 'reportDupes' => false, 'maxKeys' => 20000 ];
 $wgMainCacheType = $wgParserCacheType = $wgMessageCacheType = $wgSessionCacheType = getenv( 'PODFARM_SEED' ) === '1' ? 'process' : CACHE_DB;
+if ( !$farmSeeding && $farm->data['databases']['replicas'] ) {
+	// By a connection of its own: how far replicas lag is kept in the cache, and must not be asked for to get at the cache.
+	$wgObjectCaches[CACHE_DB]['server'] = [
+		'type' => 'mysql', 'host' => $farm->data['databases']['primary'], 'dbname' => $wgDBname, 'user' => $wgDBuser,
+		'password' => $wgDBpassword,
+	];
+}
 $wgCacheDirectory = Farm::CACHE . "/$farmWiki";
 $wgLocalisationCacheConf = [
 	'class' => LocalisationCache::class,

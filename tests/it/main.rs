@@ -14,3 +14,4 @@ mod sandbox;
 mod set_files;
 mod sources;
 mod together;
+mod topology;

@@ -1,0 +1,67 @@
+//! More hosts than a wiki needs: databases that follow.
+
+use std::time::{Duration, Instant};
+
+use crate::sandbox::{Sandbox, TINY};
+
+fn member(sandbox: &Sandbox, set: &str, name: &str) -> serde_json::Value {
+    let status = sandbox.status(set);
+    let members = status["members"].as_array().expect("a list");
+    members.iter().find(|member| member["name"] == name).unwrap_or_else(|| panic!("no {name} in {status}")).clone()
+}
+
+/// Asks again and again, until the answer is that or ten seconds are over.
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}: not within ten seconds");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn replicas_follow_the_primary_and_say_how() {
+    let sandbox = Sandbox::new();
+    let members = "  dbreplica: {count: 1}\n  late: {role: dbreplica, lag: 10m}\n";
+    let set = sandbox.set("follow", &format!("{TINY}{members}"));
+    sandbox.run(&["up", &set]).ok();
+    let sql = |name: &str, query: &str| sandbox.run(&["exec", &set, name, "mariadb", "-N", "-e", query]);
+    sql("dbprimary", "CREATE DATABASE later; CREATE TABLE later.t (a INT PRIMARY KEY); INSERT INTO later.t VALUES (42)").ok();
+    until("the row arrives", || sql("dbreplica1", "SELECT a FROM later.t").stdout.trim() == "42");
+    let late = sql("late1", "SHOW DATABASES").ok();
+    assert!(!late.stdout.contains("later"), "it is late: {}", late.stdout);
+    sql("dbreplica1", "SELECT @@read_only").ok().stdout_has("1");
+
+    until("replication is told", || member(&sandbox, &set, "dbreplica1")["detail"] == "0 s behind");
+    let late = member(&sandbox, &set, "late1");
+    assert!(late["detail"].as_str().expect("text").ends_with("delayed by 600 s"), "{late}");
+    assert_eq!(member(&sandbox, &set, "dbprimary")["detail"], "");
+
+    // What cannot be done there breaks it, and `status` says so; once mended, it goes on.
+    sql("dbreplica1", "INSERT INTO later.t VALUES (43)").ok();
+    sql("dbprimary", "INSERT INTO later.t VALUES (43)").ok();
+    until("broken replication is told", || {
+        let health = member(&sandbox, &set, "dbreplica1")["health"].as_str().expect("text").to_owned();
+        health.starts_with("not ready: it has stopped at something it cannot do") && health.contains("Duplicate entry '43'")
+    });
+    sql("dbreplica1", "SET sql_log_bin = 0; DELETE FROM later.t WHERE a = 43; START SLAVE").ok();
+    until("mended replication is told", || member(&sandbox, &set, "dbreplica1")["health"] == "ready");
+
+    // A replica that was killed goes on where it was.
+    crate::sandbox::podman(&["kill", &format!("{set}-dbreplica1")]);
+    sql("dbprimary", "INSERT INTO later.t VALUES (44)").ok();
+    sandbox.run(&["up", &set]).ok();
+    until("the row arrives after all", || sql("dbreplica1", "SELECT MAX(a) FROM later.t").stdout.trim() == "44");
+    sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
+}
+
+#[test]
+fn a_lag_that_is_no_duration_is_refused() {
+    let sandbox = Sandbox::new();
+    for lag in ["soon", "30", "-1s", "8d"] {
+        let set = sandbox.set("lag", &format!("members:\n  dbreplica: {{lag: {lag}}}\n"));
+        sandbox.run(&["plan", &set]).status(3).stderr_has(":2:").stderr_has("lag: ").stderr_has("30s, 5m or 2h");
+    }
+}
