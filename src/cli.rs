@@ -43,6 +43,8 @@ pub enum Command {
     Status(Status),
     /// Show what `up` would do, and why
     Plan(Sets),
+    /// Dump wikis on the set's snapshot hosts
+    Dump(Dump),
     /// Open a wiki in the browser
     Open(Open),
     /// Show a member's logs
@@ -109,6 +111,25 @@ pub struct Status {
     /// The sets' names; all that exist, if none is given
     #[arg(value_name = "SET")]
     pub sets: Vec<SetName>,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Dump {
+    pub set: SetName,
+    /// The wikis; all, if none is given
+    #[arg(value_name = "WIKI")]
+    pub wikis: Vec<String>,
+    /// Some jobs only, separated by commas, such as xmlstubsdump,articlesdump; they are done again if they are done already
+    #[arg(long, value_name = "JOB", value_delimiter = ',')]
+    pub job: Vec<String>,
+    /// The run's name; today, if not given
+    #[arg(long, value_name = "YYYYMMDD")]
+    pub date: Option<String>,
+    /// On this one of the snapshot hosts only
+    #[arg(long, value_name = "N")]
+    pub snapshot: Option<u16>,
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }

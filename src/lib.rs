@@ -5,6 +5,7 @@ pub mod cli;
 pub mod commands;
 pub mod desired;
 pub mod doctor;
+pub mod dump;
 pub mod failure;
 pub mod farm;
 pub mod hostdns;

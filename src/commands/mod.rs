@@ -3,6 +3,7 @@
 mod access;
 mod change;
 mod doctor;
+mod dump;
 mod hostdns;
 mod init;
 mod inspect;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli, ui: &Ui) -> Result<Outcome> {
         | Command::Reset(_)
         | Command::Plan(_) => change::run(session, cli.command, ui)?,
         Command::List(arguments) => inspect::list(&session, &arguments, ui)?,
+        Command::Dump(arguments) => return dump::run(&session, &arguments, ui),
         Command::Status(arguments) => inspect::status(&session, &arguments, ui)?,
         Command::Open(arguments) => access::open(&session, &arguments, ui)?,
         Command::Shell(arguments) => return access::shell(&session, &arguments),

@@ -1,5 +1,6 @@
 //! All integration tests, one binary. What needs podman runs on the real one, rootless.
 
+mod dumps;
 mod foreign;
 mod golden;
 mod imports;

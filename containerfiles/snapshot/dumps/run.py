@@ -1,0 +1,215 @@
+"""One run: its wiki, its folders, what has been done of it, and who may work on it."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import socket
+import sys
+import time
+from dataclasses import dataclass
+
+FARM = "/srv/farm"
+DUMPS = "/srv/dumps"
+CLIENT = "/etc/mysql/dumps.cnf"
+PUBLISH = f"{DUMPS}/temp/publish"
+VERSION = "0.8"  # of the status files' form
+
+
+class Refused(Exception):
+    """Why there is no run."""
+
+
+@dataclass
+class Wiki:
+    name: str
+    db: str
+    private: bool
+
+
+def farm():
+    with open(f"{FARM}/farm.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
+def wikis():
+    """Directory to database."""
+    with open(f"{FARM}/db_mapping.php", encoding="utf-8") as file:
+        return dict(re.findall(r"^\s*'([^']+)' => '([^']+)',$", file.read(), re.MULTILINE))
+
+
+def find_wiki(name):
+    for wiki, db in wikis().items():
+        if name in (wiki, db):
+            return Wiki(wiki, db, farm()["wikis"][db]["private"])
+    return None
+
+
+class Teller:
+    """Tells whoever called how it goes."""
+
+    def __init__(self, as_json):
+        self.as_json = as_json
+
+    def plan(self, jobs):
+        if self.as_json:
+            self.line(json.dumps({"jobs": jobs}))
+
+    def job(self, name, status, why, seconds):
+        if self.as_json:
+            self.line(json.dumps({"job": name, "status": status, "why": why, "seconds": round(seconds, 2)}))
+        elif status != "in-progress":
+            self.line(f"{name}: {status}" + (f": {why}" if why else ""))
+
+    @staticmethod
+    def line(text):
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:  # nobody listens any more; the run goes on
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")
+
+
+class Run:
+    def __init__(self, wiki, date, tell):
+        self.wiki, self.date, self.tell = wiki, date, tell
+        tree = "private" if wiki.private else "public"
+        self.folder = f"{DUMPS}/{tree}/{wiki.db}/{date}"
+        self.latest = f"{DUMPS}/{tree}/{wiki.db}/latest"
+        self.own = f"{DUMPS}/private/{wiki.db}/{date}"  # for those who log in
+        self.states = {}
+        replicas = farm()["databases"].get("replicas") or []
+        number = int("0" + "".join(re.findall(r"\d+$", socket.gethostname())))
+        self.host = replicas[(number - 1) % len(replicas)] if replicas else farm()["databases"]["primary"]
+
+    def __enter__(self):
+        for folder in (self.folder, self.latest, self.own):
+            os.makedirs(folder, exist_ok=True)
+        self.lock()
+        for file in os.listdir(self.folder):
+            if file.endswith(".inprog"):  # of a run that was killed
+                os.remove(f"{self.folder}/{file}")
+        try:
+            with open(f"{self.folder}/dumpruninfo.json", encoding="utf-8") as file:
+                self.states = json.load(file)["jobs"]
+        except (OSError, ValueError, KeyError):
+            self.states = {}
+        return self
+
+    def __exit__(self, *_):
+        os.remove(self.lock_file)
+
+    def lock(self):
+        """The kernel lets go of a lock whose holder was killed, so a file that was left behind is no lock."""
+        self.lock_file = f"{DUMPS}/private/{self.wiki.db}/lock_{self.date}"
+        self.held = open(self.lock_file, "a+", encoding="utf-8")
+        try:
+            fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.held.seek(0)
+            raise Refused(f"{self.wiki.db} {self.date} is being dumped already, by {self.held.read().strip()}") from None
+        self.held.truncate(0)
+        self.held.write(f"{socket.gethostname()} process {os.getpid()}\n")
+        self.held.flush()
+
+    def file(self, name):
+        return f"{self.folder}/{self.wiki.db}-{self.date}-{name}"
+
+    def client(self):
+        return [f"--defaults-file={CLIENT}", f"--host={self.host}"]
+
+    def maintenance(self, script, *options):
+        return ["php", f"{FARM}/htdocs/{self.wiki.name}/mw/maintenance/{script}", f"--wiki={self.wiki.name}", "--dbgroupdefault=dump", *options]
+
+    def siteinfo(self, parts):
+        query = f"action=query&meta=siteinfo&siprop={parts}&format=json"
+        if self.wiki.private:  # nobody is logged in here
+            return self.php_script("siteinfo.php", query)
+        url = f"{farm()['server']}/{self.wiki.name}/mw/api.php?{query.replace('|', '%7C')}"
+        return ["curl", "--silent", "--show-error", "--fail", "--max-time", "60", url]
+
+    def php_script(self, script, argument):
+        core = f"{FARM}/htdocs/{self.wiki.name}/mw"
+        path = f"/usr/local/lib/podfarm/dumps/{script}"
+        return ["env", f"MW_INSTALL_PATH={core}", "php", path, f"--wiki={self.wiki.name}", f"--query={argument}"]
+
+    def has(self, job, files):
+        return self.states.get(job, {}).get("status") == "done" and all(os.path.exists(self.file(file)) for file in files)
+
+    def forget(self):
+        self.states = {}
+
+    def note(self, job, status, why=None, files=(), seconds=0.0):
+        state = {"status": status, "updated": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())}
+        if status == "done":
+            state["files"] = {os.path.basename(self.file(file)): about(self.file(file)) for file in files}
+        self.states[job] = state
+        self.save()
+        if why:
+            self.log(f"{job} failed: {why}")
+        self.tell.job(job, status, why, seconds)
+
+    def save(self):
+        brief = {job: {"status": state["status"], "updated": state["updated"]} for job, state in self.states.items()}
+        replace(f"{self.folder}/dumpruninfo.json", json.dumps({"jobs": brief, "version": VERSION}) + "\n")
+        lines = [f"name:{job}; status:{state['status']}; updated:{state['updated']}" for job, state in self.states.items()]
+        replace(f"{self.folder}/dumpruninfo.txt", "".join(line + "\n" for line in lines))
+
+    def finish(self):
+        """Sums of everything that is done, and links to it."""
+        files = {}
+        for job, state in self.states.items():
+            if state["status"] == "done":
+                state.setdefault("files", {})
+                files |= {name: state["files"].get(name) or about(f"{self.folder}/{name}") for name in self.names(job)}
+        sums = {"md5": "md5sums.txt", "sha1": "sha1sums.txt"}
+        for kind, name in sums.items():
+            replace(self.file(name), "".join(f"{files[file][kind]}  {file}\n" for file in sorted(files)))
+        jobs = {}
+        for job, state in self.states.items():
+            done = {name: files[name] | {"url": f"/{self.wiki.db}/{self.date}/{name}"} for name in self.names(job) if name in files}
+            jobs[job] = {"status": state["status"], "updated": state["updated"]} | ({"files": done} if done else {})
+        replace(f"{self.folder}/dumpstatus.json", json.dumps({"jobs": jobs, "version": VERSION}) + "\n")
+        for name in [*files, *(os.path.basename(self.file(sum)) for sum in sums.values())]:
+            link = f"{self.latest}/{name.replace(f'-{self.date}-', '-latest-', 1)}"
+            if os.path.lexists(link + ".inprog"):
+                os.remove(link + ".inprog")
+            os.symlink(f"../{self.date}/{name}", link + ".inprog")
+            os.rename(link + ".inprog", link)
+
+    def names(self, job):
+        from .jobs import ALL
+
+        return [os.path.basename(self.file(file)) for file in ALL[job].files] if job in ALL else []
+
+    def publish(self):
+        """Asks the host that stores the dumps to send them to the web server now, and waits for it a while."""
+        if self.wiki.private or not os.path.isdir(PUBLISH):
+            return
+        request = f"{PUBLISH}/{socket.gethostname()}-{os.getpid()}-{self.wiki.db}"
+        replace(request, "")
+        for _ in range(600):
+            if not os.path.exists(request):
+                return
+            time.sleep(0.1)
+        print("the web server has not got the dumps yet; dumpsdata goes on trying", file=sys.stderr)
+
+    def log(self, text):
+        with open(f"{self.own}/dumplog.txt", "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())}: {text}\n")
+
+
+def about(path):
+    md5, sha1 = hashlib.md5(), hashlib.sha1()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            md5.update(chunk)
+            sha1.update(chunk)
+    return {"size": os.path.getsize(path), "md5": md5.hexdigest(), "sha1": sha1.hexdigest()}
+
+
+def replace(path, text):
+    """Writes a file so that readers see the old one or the new one."""
+    with open(path + ".inprog", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(path + ".inprog", path)

@@ -1,0 +1,136 @@
+//! Dumps of small wikis: all jobs, published, the same twice; and what goes wrong on the way.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::ran::Ran;
+use crate::sandbox::{Sandbox, podman};
+
+const FARM: &str = "wikis:
+  wiki: {}
+  inner: {private: true}
+members:
+  dbreplica: {}
+  snapshot: {count: 2}
+  dumpsdata: {}
+  dumpsweb: {}
+";
+
+/// What a url answers, and with what status.
+fn get(url: &str) -> (u16, Vec<u8>) {
+    let limit = Some(Duration::from_secs(30));
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(limit).http_status_as_error(false).proxy(None).build().into();
+    let mut answer = agent.get(url).call().unwrap_or_else(|error| panic!("{url}: {error}"));
+    (answer.status().as_u16(), answer.body_mut().read_to_vec().expect("a body"))
+}
+
+/// The jobs that a dump tells of, with their status, by wiki.
+fn jobs(ran: &Ran) -> BTreeMap<String, BTreeMap<String, String>> {
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout));
+    let mut jobs: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for job in told["jobs"].as_array().expect("a list") {
+        let text = |key: &str| job[key].as_str().expect("text").to_owned();
+        jobs.entry(text("wiki")).or_default().insert(text("job"), text("status"));
+    }
+    jobs
+}
+
+#[test]
+fn every_job_is_done_and_what_is_public_is_published() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("dumps", FARM);
+    sandbox.run(&["up", &set]).ok();
+    let ran = sandbox.run(&["dump", &set, "--date", "20260101", "--format", "json"]).ok();
+    let done = jobs(&ran);
+    assert_eq!(done.keys().map(String::as_str).collect::<Vec<_>>(), ["inner", "wiki"]);
+    for (wiki, jobs) in &done {
+        assert!(jobs.len() == 31 && jobs.values().all(|status| status == "done"), "{wiki}: {jobs:?}");
+    }
+    let hosts = |host: &str| ran.stdout.contains(&format!("{set}-{host}\""));
+    assert!(hosts("snapshot1") && hosts("snapshot2"), "both hosts have worked: {}", ran.stdout);
+
+    // On the web server: what the sums say, and nothing of the private wiki.
+    let web = sandbox.status(&set)["urls"]["dumpsweb"].as_str().expect("a url").to_owned();
+    let (status, index) = get(&web);
+    let index = String::from_utf8_lossy(&index).into_owned();
+    assert!(status == 200 && index.contains("wiki/") && !index.contains("inner"), "{index}");
+    let folder = sandbox.at(&format!("data/sets/{set}/shared/dumps/public/wiki/20260101"));
+    let sums = std::fs::read_to_string(folder.join("wiki-20260101-sha1sums.txt")).expect("sums");
+    assert_eq!(sums.lines().count(), 34, "{sums}");
+    for name in sums.lines().filter_map(|line| line.split_whitespace().nth(1)) {
+        let (status, bytes) = get(&format!("{web}wiki/20260101/{name}"));
+        assert!(status == 200 && bytes == std::fs::read(folder.join(name)).expect("a file"), "{name}: {status}");
+    }
+    crate::sandbox::run(
+        "sh",
+        &[
+            "-c",
+            &format!(
+                "cd '{}' && sha1sum -c --quiet wiki-*-sha1sums.txt && md5sum -c --quiet wiki-*-md5sums.txt",
+                folder.display()
+            ),
+        ],
+    )
+    .ok();
+    for private in
+        ["inner/", "inner/20260101/inner-20260101-pages-articles.xml.bz2", "wiki/20260101/dumplog.txt", "wiki/lock_20260101"]
+    {
+        assert_eq!(get(&format!("{web}{private}")).0, 404, "{private}");
+    }
+    assert_eq!(get(&format!("{web}wiki/latest/wiki-latest-pages-articles.xml.bz2")).0, 200);
+
+    // Every revision is in the history, and a second run has the same bytes.
+    let count = sandbox.run(&["exec", &set, "dbreplica1", "mariadb", "-N", "-e", "SELECT COUNT(*) FROM wiki.revision"]).ok();
+    let unpacked = |date: &str, name: &str| {
+        let file = format!("/srv/dumps/public/wiki/{date}/wiki-{date}-{name}");
+        let unpack = if name.ends_with("7z") { format!("7z x -so {file}") } else { format!("bzip2 -dc {file} || zcat {file}") };
+        sandbox.run(&["exec", &set, "snapshot1", "sh", "-c", &format!("{unpack} 2>/dev/null")]).ok().stdout
+    };
+    let history = unpacked("20260101", "pages-meta-history.xml.bz2");
+    assert_eq!(history.matches("<revision>").count().to_string(), count.stdout.trim());
+    assert!(history == unpacked("20260101", "pages-meta-history.xml.7z"));
+    assert!(unpacked("20260101", "pages-articles.xml.bz2") == unpacked("20260101", "pages-articles-multistream.xml.bz2"));
+    sandbox
+        .run(&["dump", &set, "wiki", "--date", "20260102", "--snapshot", "2", "--job", "metahistorybz2dump,xmlpagelogsdump"])
+        .ok()
+        .stdout_has("xmlstubsdump");
+    assert!(history == unpacked("20260102", "pages-meta-history.xml.bz2"));
+    sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
+}
+
+#[test]
+fn a_run_that_failed_says_why_and_goes_on() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("mend", "wikis:\n  wiki: {}\n");
+    sandbox.run(&["up", &set]).ok();
+    let dump = |jobs: &str| sandbox.run(&["dump", &set, "--date", "20260101", "--job", jobs, "--format", "json"]);
+    sandbox.run(&["dump", &set, "nowiki"]).status(2).stderr_has("its wikis: wiki");
+    sandbox.run(&["dump", &set, "--snapshot", "7"]).status(1).stderr_has("number 7");
+    dump("pagetable").ok();
+
+    // The web server is gone: the job that asks it fails, with the reason.
+    podman(&["stop", "--time", "1", &format!("{set}-mw")]);
+    let failed = dump("namespaces,pagetable").status(5);
+    assert_eq!(jobs(&failed)["wiki"]["namespaces"], "failed");
+    assert_eq!(jobs(&failed)["wiki"]["pagetable"], "done");
+    assert!(failed.stdout.contains("curl ended with"), "{}", failed.stdout);
+    // So does one that reads a database that is gone.
+    podman(&["kill", &format!("{set}-dbprimary")]);
+    let failed = dump("sitestatstable").status(5);
+    assert!(failed.stdout.contains("mariadb-dump ended with") && failed.stdout.contains("connect"), "{}", failed.stdout);
+
+    // A lock file of a run that was killed is not in the way; a lock that is held is.
+    sandbox.run(&["up", &set]).ok();
+    sandbox.run(&["exec", &set, "snapshot1", "sh", "-c", "echo 'some host process 1' >/srv/dumps/private/wiki/lock_20260101; chown dumpsgen /srv/dumps/private/wiki/lock_20260101"]).ok();
+    dump("namespaces,sitestatstable").ok();
+    let lock = "touch /srv/dumps/private/wiki/lock_20260103; chmod 666 /srv/dumps/private/wiki/lock_20260103; flock /srv/dumps/private/wiki/lock_20260103 sleep 30";
+    let mut holder = sandbox.command(&["exec", &set, "snapshot1", "sh", "-c", lock]).spawn().expect("podfarm starts");
+    std::thread::sleep(Duration::from_secs(2));
+    let refused = sandbox.run(&["dump", &set, "--date", "20260103", "--job", "pagetable"]).status(5);
+    assert!(refused.stdout.contains("is being dumped already"), "{}", refused.stdout);
+    sandbox.run(&["destroy", &set]).ok();
+    let _ = holder.wait();
+    sandbox.nothing_left();
+}
