@@ -36,6 +36,12 @@ fn normalised(text: &str, sandbox: &Sandbox) -> String {
         digits.clear();
         result.push(character);
     }
+    // A file that is being made is named after the process that makes it.
+    let number = |piece: &str| {
+        piece.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(".part").map(|rest| format!("N.part{rest}"))
+    };
+    let pieces: Vec<_> = result.split("HASH.").map(|piece| number(piece).unwrap_or_else(|| piece.to_owned())).collect();
+    let result = pieces.join("HASH.");
     // One argument to a line.
     let lines = result.lines().map(|line| line.replace(" --", " \\\n    --").replace(" localhost/", " \\\n    localhost/"));
     lines.collect::<Vec<_>>().join("\n").trim_end().to_owned() + "\n"

@@ -1,6 +1,5 @@
 //! All integration tests, one binary. What needs podman runs on the real one, rootless.
 
-mod dumps;
 mod foreign;
 mod golden;
 mod imports;
@@ -15,4 +14,3 @@ mod sandbox;
 mod set_files;
 mod sources;
 mod together;
-mod topology;
