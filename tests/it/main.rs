@@ -1,5 +1,7 @@
 //! All integration tests, one binary. What needs podman runs on the real one, rootless.
 
+mod browser;
+mod farm;
 mod foreign;
 mod golden;
 mod imports;

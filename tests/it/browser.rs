@@ -1,0 +1,115 @@
+//! What a person does: opens a page by its address in a browser, edits it there, and sees the edit, until `reset`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Sandbox, command, which};
+
+/// A browser without a window, driven by the WebDriver protocol.
+struct Browser {
+    driver: Child,
+    session: String,
+}
+
+impl Browser {
+    fn start(sandbox: &Sandbox) -> Self {
+        let mut driver = command(which("chromedriver"));
+        driver.arg("--port=0").env("HOME", sandbox.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut driver = driver.spawn().expect("chromedriver starts");
+        let mut lines = BufReader::new(driver.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+        let port =
+            lines.find_map(|line| line.split("successfully on port ").nth(1).map(|port| port.trim_end_matches('.').to_owned()));
+        std::thread::spawn(move || lines.for_each(drop)); // so that it never waits for a reader
+        let mut browser = Self { driver, session: format!("http://127.0.0.1:{}/session", port.expect("a port")) };
+        let profile = format!("--user-data-dir={}", sandbox.at("browser").display());
+        let quiet = [
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+            "--disable-quic",
+        ];
+        // Tests run in containers of many kinds, where a sandbox or a large /dev/shm may not be had.
+        let arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &profile];
+        let arguments = [&arguments[..], &quiet].concat();
+        let options = json!({"binary": which("chromium"), "args": arguments});
+        let made = browser.post("", &json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}));
+        browser.session = format!("{}/{}", browser.session, made["sessionId"].as_str().expect("a session"));
+        browser
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        answer(agent().post(format!("{}{path}", self.session)).content_type("application/json").send(body.to_string()), path)
+    }
+
+    fn open(&self, url: &str) {
+        self.post("/url", &json!({"url": url}));
+    }
+
+    fn title(&self) -> String {
+        answer(agent().get(format!("{}/title", self.session)).call(), "title").as_str().expect("a title").to_owned()
+    }
+
+    fn element(&self, selector: &str) -> String {
+        let found = self.post("/element", &json!({"using": "css selector", "value": selector}));
+        let id = found.as_object().and_then(|found| found.values().next()?.as_str().map(str::to_owned));
+        format!("/element/{}", id.expect("an element"))
+    }
+
+    fn click(&self, selector: &str) {
+        self.post(&format!("{}/click", self.element(selector)), &json!({}));
+    }
+
+    fn write(&self, selector: &str, text: &str) {
+        self.post(&format!("{}/value", self.element(selector)), &json!({"text": text}));
+    }
+
+    fn text(&self, selector: &str) -> String {
+        let url = format!("{}{}/text", self.session, self.element(selector));
+        answer(agent().get(url).call(), selector).as_str().expect("text").to_owned()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = agent().delete(&self.session).call();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+fn agent() -> ureq::Agent {
+    let limit = Some(Duration::from_secs(60));
+    ureq::Agent::config_builder().timeout_global(limit).http_status_as_error(false).proxy(None).build().into()
+}
+
+fn answer(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, what: &str) -> Value {
+    let mut answer = answer.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let text = answer.body_mut().read_to_string().expect("text");
+    assert_eq!(answer.status(), 200, "{what}: {text}");
+    serde_json::from_str::<Value>(&text).expect("JSON")["value"].take()
+}
+
+#[test]
+fn a_page_is_edited_in_a_browser() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("browser", "wikis:\n  wiki: {lang: el}\n");
+    let up = sandbox.run(&["up", &set]).ok();
+    let url = format!("{}index.php/Φάρος", up.stdout.trim());
+    let browser = Browser::start(&sandbox);
+    browser.open(&url);
+    assert!(browser.title().starts_with("Φάρος - "), "{}", browser.title());
+    browser.click("#ca-edit a");
+    browser.write("#wpTextbox1", "Γράφτηκε στον περιηγητή. ");
+    browser.click("#wpSave");
+    assert!(browser.text("#mw-content-text").contains("Γράφτηκε στον περιηγητή."));
+    browser.open(&url);
+    assert!(browser.text("#mw-content-text").contains("Γράφτηκε στον περιηγητή."));
+    sandbox.run(&["reset", &set]).ok();
+    browser.open(&url);
+    let text = browser.text("#mw-content-text");
+    assert!(!text.is_empty() && !text.contains("περιηγητή"), "{text}");
+}
