@@ -5,10 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -107,19 +104,6 @@ fn remove_leftovers(containers: &[observe::Container], podman: &Podman, paths: &
         podman.output(&argv::remove(&ours), Input::Nothing)?;
     }
     half_made(paths).iter().try_for_each(|folder| remove_tree(podman, folder))
-}
-
-/// Whether the server with its socket in this folder says hello. The socket alone is not enough: a server that is asked to stop
-/// between making it and its first greeting can hang for ever.
-fn greets(folder: &Path) -> bool {
-    let greeting = || -> std::io::Result<()> {
-        let folder = fs::File::open(folder)?;
-        // The path of a socket may have 107 bytes at most, so it is not named by the folder's own.
-        let mut socket = UnixStream::connect(format!("/proc/self/fd/{}/mysqld.sock", folder.as_raw_fd()))?;
-        socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-        socket.read_exact(&mut [0])
-    };
-    greeting().is_ok()
 }
 
 impl Builder<'_> {
