@@ -13,7 +13,7 @@ use super::{BASE, Image, REPOSITORY, base, hash, oci, order};
 use crate::failure::{Failure, Kind};
 use crate::lock::Lock;
 use crate::paths::Paths;
-use crate::podman::{Podman, argv, observe};
+use crate::podman::{Podman, argv, observe, orphans};
 use crate::process::{Argv, CommandError, Input, Runner, find_program};
 use crate::progress::Progress;
 use crate::role::Roles;
@@ -58,6 +58,7 @@ pub fn build_all(
     }
     let _lock = Lock::take(&paths.lock("images"), "images", progress)?;
     let builder = Builder { images, roles, podman, paths, progress };
+    orphans::IMAGES.wait(|| progress.say("podman is still building for a podfarm that was killed: waiting for it"));
     builder.remove_leftovers()?;
     // Whoever had the lock may have built some of them.
     let existing = podman.images()?;

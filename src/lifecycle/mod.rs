@@ -50,7 +50,7 @@ impl Session<'_> {
             return Ok(None);
         }
         let lock = Lock::take(&self.paths.lock(&format!("set-{set}")), &format!("set {set}"), self.progress)?;
-        orphans::wait(|| self.progress.say("podman is still at work for a podfarm that was killed: waiting for it"));
+        orphans::SETS.wait(|| self.progress.say("podman is still at work for a podfarm that was killed: waiting for it"));
         Ok(Some(lock))
     }
 

@@ -8,41 +8,53 @@ use std::time::{Duration, Instant};
 
 use crate::process::PARENT;
 
-/// What podman does within seconds. Builds, imports and shells take longer, and are not waited for.
-const QUICK: &[&str] = &["create", "network", "pod", "rm", "run", "secret", "start", "stop", "unshare"];
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Whether there is podman at work that a podfarm started which is no more.
-fn any() -> bool {
-    let Ok(processes) = fs::read_dir("/proc") else { return false };
-    processes.flatten().any(|process| is_orphan(&process.path()))
+/// What is waited for, and for how long.
+pub struct Work {
+    verbs: &'static [&'static str],
+    patience: Duration,
 }
 
-/// Waits until there is none, calling `first` where there is one.
-pub fn wait(first: impl FnOnce()) {
-    if !any() {
-        return;
+/// What changes a set, which takes seconds. Imports and shells take longer, and are not waited for.
+pub const SETS: Work = Work {
+    verbs: &["create", "network", "pod", "rm", "run", "secret", "start", "stop", "unshare"],
+    patience: Duration::from_secs(30),
+};
+
+/// What makes images. Two that make the same one at the same time can show it before all of its files are there.
+pub const IMAGES: Work = Work { verbs: &["build", "load"], patience: Duration::from_secs(600) };
+
+impl Work {
+    /// Waits until none of it is done for a podfarm that is no more, calling `first` where some is.
+    pub fn wait(&self, first: impl FnOnce()) {
+        if !self.any() {
+            return;
+        }
+        first();
+        let ends = Instant::now() + self.patience;
+        while self.any() && Instant::now() < ends {
+            sleep(Duration::from_millis(20));
+        }
     }
-    first();
-    let ends = Instant::now() + PATIENCE;
-    while any() && Instant::now() < ends {
-        sleep(Duration::from_millis(20));
+
+    fn any(&self) -> bool {
+        let Ok(processes) = fs::read_dir("/proc") else { return false };
+        processes.flatten().any(|process| is_orphan(&process.path(), self.verbs))
     }
 }
 
-fn is_orphan(process: &Path) -> bool {
+fn is_orphan(process: &Path, verbs: &[&str]) -> bool {
     let read = |part: &str| fs::read(process.join(part)).unwrap_or_default();
-    if read("comm") != b"podman\n" || !is_quick(&read("cmdline")) {
+    if read("comm") != b"podman\n" || !is_one_of(verbs, &read("cmdline")) {
         return false;
     }
     let Some(parent) = parent(&read("environ")) else { return false };
     !fs::read_to_string(Path::new("/proc").join(parent).join("comm")).is_ok_and(|name| name.starts_with("podfarm"))
 }
 
-fn is_quick(command_line: &[u8]) -> bool {
+fn is_one_of(verbs: &[&str], command_line: &[u8]) -> bool {
     let words: Vec<_> = command_line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
     let attached = words.iter().any(|word| word == "run") && !words.iter().any(|word| word == "--detach");
-    words.get(1).is_some_and(|verb| QUICK.contains(&verb.as_ref())) && !attached
+    words.get(1).is_some_and(|verb| verbs.contains(&verb.as_ref())) && !attached
 }
 
 /// The process id of the podfarm that started this, from its environment.
@@ -58,11 +70,12 @@ mod tests {
 
     #[test]
     fn a_container_in_the_making_is_waited_for_and_an_import_is_not() {
-        assert!(is_quick(b"podman\0create\0--name\0demo-mw\0"));
-        assert!(is_quick(b"podman\0run\0--detach\0--name\0demo-mw\0"));
-        assert!(!is_quick(b"podman\0run\0--rm\0--init\0--name\0podfarm-seed-0\0"));
-        assert!(!is_quick(b"podman\0build\0."));
-        assert!(!is_quick(b"podman\0"));
+        let is_set_work = |command_line: &[u8]| is_one_of(SETS.verbs, command_line);
+        assert!(is_set_work(b"podman\0create\0--name\0demo-mw\0"));
+        assert!(is_set_work(b"podman\0run\0--detach\0--name\0demo-mw\0"));
+        assert!(!is_set_work(b"podman\0run\0--rm\0--init\0--name\0podfarm-seed-0\0"));
+        assert!(!is_set_work(b"podman\0build\0."));
+        assert!(!is_set_work(b"podman\0"));
     }
 
     #[test]

@@ -142,17 +142,17 @@ fn no_seeding() {
 #[test]
 fn in_the_middle_of_a_build() {
     let sandbox = Sandbox::new();
-    let role = "containerfiles/probe";
+    let role = "containerfiles/slow";
     let mark = sandbox.id().to_owned();
     let containerfile = "ARG BASE\nFROM ${BASE}\nRUN sleep 4; echo MARK >/mark\n".replace("MARK", &mark);
     sandbox.write(&format!("{role}/Containerfile"), containerfile);
-    sandbox.write(&format!("{role}/role.yaml"), "description: A role to be built\nkinds:\n  probe: {}\n");
-    let set = sandbox.set("killed", &format!("{TINY}  probe: {{}}\n"));
+    sandbox.write(&format!("{role}/role.yaml"), "description: A role to be built\nkinds:\n  slow: {}\n");
+    let set = sandbox.set("killed", &format!("{TINY}  slow: {{}}\n"));
     for milliseconds in [300, 2500] {
-        kill(&sandbox, "build", &set, "build image probe", milliseconds);
+        kill(&sandbox, "build", &set, "build image slow", milliseconds);
         sandbox.run(&["build", &set]).ok();
         let images = podman(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok().stdout;
-        let image = images.lines().find(|name| name.starts_with("localhost/podfarm/probe:")).expect("it was built");
+        let image = images.lines().find(|name| name.starts_with("localhost/podfarm/slow:")).expect("it was built");
         let run = podman(&["run", "--rm", "--network=none", "--entrypoint", "cat", image, "/mark"]).ok();
         assert_eq!(run.stdout.trim(), mark, "killed {milliseconds} ms into the build");
         podman(&["rmi", "--force", image]).ok();
