@@ -7,6 +7,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -95,6 +96,7 @@ pub enum Input<'a> {
 pub struct Runner {
     environment: Vec<(String, String)>,
     directory: Option<PathBuf>,
+    apart: bool,
 }
 
 /// Tells every child which podfarm it works for, so that the next one knows the children of one that was killed.
@@ -113,6 +115,13 @@ impl Runner {
     #[must_use]
     pub fn env(mut self, key: &str, value: &str) -> Self {
         self.environment.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same runner with children that a terminal's Ctrl-C does not reach: they end what they have begun.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 
@@ -193,7 +202,11 @@ impl Runner {
         for (key, value) in &self.environment {
             command = command.env(key, value);
         }
-        Ok(command.into())
+        let mut command = Command::from(command);
+        if self.apart {
+            command.process_group(0);
+        }
+        Ok(command)
     }
 }
 

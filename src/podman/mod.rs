@@ -44,7 +44,8 @@ impl Podman {
     /// # Errors
     /// A [`CommandError`] where it fails; [`Kind::Machine`] where there is no podman.
     pub fn output(&self, argv: &Argv, input: Input<'_>) -> Result<String> {
-        self.runner.output(argv, input).map_err(explain)
+        // podman rewrites the list of all secrets in place: interrupted then, it loses them, others' too.
+        self.runner.clone().apart().output(argv, input).map_err(explain)
     }
 
     /// Runs a podman command, handing its lines over as they come.

@@ -108,6 +108,28 @@ fn in_the_middle_of_destroy() {
 }
 
 #[test]
+fn interrupted_at_a_terminal() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("killed", SMALL);
+    sandbox.run(&["build", &set]).ok();
+    let start = format!("create and start {set}-mw");
+    for (said, milliseconds) in [("create pod", 50), (&*start, 150)] {
+        let interrupt = || {
+            let mut working = sandbox.start(&["up", &set]);
+            working.until(said);
+            sleep(Duration::from_millis(milliseconds));
+            working.interrupt();
+        };
+        interrupt();
+        sandbox.run(&["up", &set]).ok();
+        assert_eq!(sandbox.status(&set)["state"], "running", "interrupted {milliseconds} ms after {said:?}");
+        sandbox.run(&["destroy", &set]).ok();
+        interrupt();
+        destroyed(&sandbox, &set, &format!("by Ctrl-C {milliseconds} ms after {said:?}"));
+    }
+}
+
+#[test]
 fn in_the_middle_of_an_import() {
     let sandbox = Sandbox::new();
     sandbox.private_seeds();

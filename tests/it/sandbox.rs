@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -144,9 +145,10 @@ impl Sandbox {
         Ran::new(format!("podfarm {}", arguments.join(" ")), output)
     }
 
-    /// Starts podfarm.
+    /// Starts podfarm, in a process group of its own with all that it starts, as a shell does.
     pub fn start(&self, arguments: &[&str]) -> Working {
         let mut command = self.command(arguments);
+        command.process_group(0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("podfarm starts");
         let stdout = lines(child.stdout.take().expect("it is piped"));
         let stderr = lines(child.stderr.take().expect("it is piped"));
@@ -171,10 +173,13 @@ impl Sandbox {
             ("secret", &["secret", "ls", "--format", "{{.Name}}"]),
             ("volume", &["volume", "ls", "--format", "{{.Name}}"]),
         ] {
-            let names = podman(arguments).ok().stdout;
-            left.extend(names.lines().filter(|name| name.contains(&self.id)).map(|name| format!("{what} {name}")));
+            let names = podman(arguments);
+            if names.status != 0 {
+                left.push(format!("{names}")); // no panic: there may be one already
+            }
+            left.extend(names.stdout.lines().filter(|name| name.contains(&self.id)).map(|name| format!("{what} {name}")));
         }
-        let mounts = podman(&["unshare", "cat", "/proc/self/mounts"]).ok().stdout;
+        let mounts = podman(&["unshare", "cat", "/proc/self/mounts"]).stdout;
         let here = self.folder.display().to_string();
         left.extend(mounts.lines().filter(|line| line.contains(&here)).map(|line| format!("mount {line}")));
         let sets = std::fs::read_dir(self.at("data/sets")).into_iter().flatten().flatten();
@@ -236,6 +241,12 @@ impl Working {
     /// Kills it, and it alone, as the kernel does when memory is short.
     pub fn kill(mut self) {
         self.child.kill().expect("it is ours");
+        self.child.wait().expect("it is ours");
+    }
+
+    /// What Ctrl-C does: it interrupts podfarm and the children that are in its process group.
+    pub fn interrupt(mut self) {
+        run("kill", &["-s", "INT", "--", &format!("-{}", self.child.id())]).ok();
         self.child.wait().expect("it is ours");
     }
 
