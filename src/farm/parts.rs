@@ -41,6 +41,9 @@ pub(super) fn of_wiki(set: &Set, name: &WikiName, wiki: &Wiki, tree: &Tree, path
             crate::set::commons(&set.wikis).is_some_and(|(commons, _)| commons == name).to_string(),
         ),
     ]);
+    if let Some(pages) = wiki.pages {
+        parts.insert("how many pages are made up for it".to_owned(), pages.to_string());
+    }
     for (index, path) in wiki.import.iter().enumerate() {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let place =

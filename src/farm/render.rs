@@ -144,7 +144,11 @@ fn data(set: &Set, hosts: &Hosts) -> Result<Vec<u8>> {
 }
 
 fn wiki_data(wiki: &Wiki) -> serde_json::Value {
-    json!({"source": wiki.mediawiki, "lang": wiki.lang, "sitename": wiki.title, "private": wiki.private})
+    let mut data = json!({"source": wiki.mediawiki, "lang": wiki.lang, "sitename": wiki.title, "private": wiki.private});
+    if let Some(pages) = wiki.pages {
+        data["pages"] = json!(pages);
+    }
+    data
 }
 
 /// Makes a folder hold exactly these files: writes what is different, each file at once, and removes what is not among them.

@@ -235,6 +235,16 @@ impl Checker<'_> {
         if written.title.as_deref().is_some_and(|title| title.trim().is_empty() || title.chars().any(char::is_control)) {
             return Err(self.wrong(&at, "the title is empty or has control characters".to_owned(), "write a line of text"));
         }
+        if written.pages.is_some_and(|pages| pages == 0 || pages > 100_000) {
+            return Err(self.wrong(&at, "that is no number of pages to make up".to_owned(), "write one from 1 to 100000"));
+        }
+        if written.pages.is_some() && !written.import.0.is_empty() {
+            return Err(self.wrong(
+                &at,
+                "it has both import and pages".to_owned(),
+                "import brings pages, pages makes them up: leave one out",
+            ));
+        }
         Ok(Wiki {
             commons: written.commons.unwrap_or(db.as_str() == "commonswiki"),
             db,
@@ -243,6 +253,7 @@ impl Checker<'_> {
             mediawiki,
             import: written.import.0.iter().map(|path| self.path(path)).collect(),
             private: written.private,
+            pages: written.pages,
         })
     }
 

@@ -72,6 +72,8 @@ pub struct Wiki {
     /// Its files are usable from the other wikis.
     pub commons: bool,
     pub private: bool,
+    /// How many pages are made up for it, besides the built-in ones.
+    pub pages: Option<u32>,
 }
 
 /// What a set file says of a kind of member.

@@ -47,6 +47,7 @@ pub(super) struct WikiFile {
     pub import: OneOrMany,
     pub commons: Option<bool>,
     pub private: bool,
+    pub pages: Option<u32>,
 }
 
 /// A member's keys: `role`, `count`, and whatever options its role knows.

@@ -14,7 +14,8 @@
  *           "source": "mediawiki",                    its code is /srv/mediawiki/<source>
  *           "lang": "el",                             null: the language its imported content says, or else English
  *           "sitename": null,                         null: the name its imported content says, or else its directory
- *           "private": false                          only users who have logged in may read
+ *           "private": false,                         only users who have logged in may read
+ *           "pages": 500                              how many pages seeding makes up; only if there are such
  *         }
  *       },
  *       "description": "…", "members": […]            for the page at /: htdocs/index.php

@@ -7,7 +7,7 @@ use crate::ran::Ran;
 use crate::sandbox::{Sandbox, podman};
 
 const FARM: &str = "wikis:
-  wiki: {}
+  wiki: {pages: 30, lang: he}
   inner: {private: true}
 members:
   dbreplica: {}
@@ -88,6 +88,7 @@ fn every_job_is_done_and_what_is_public_is_published() {
         sandbox.run(&["exec", &set, "snapshot1", "sh", "-c", &format!("{unpack} 2>/dev/null")]).ok().stdout
     };
     let history = unpacked("20260101", "pages-meta-history.xml.bz2");
+    assert!(history.matches("<page>").count() > 40, "the pages that were made up are there");
     assert_eq!(history.matches("<revision>").count().to_string(), count.stdout.trim());
     assert!(history == unpacked("20260101", "pages-meta-history.xml.7z"));
     assert!(unpacked("20260101", "pages-articles.xml.bz2") == unpacked("20260101", "pages-articles-multistream.xml.bz2"));
@@ -132,5 +133,35 @@ fn a_run_that_failed_says_why_and_goes_on() {
     assert!(refused.stdout.contains("is being dumped already"), "{}", refused.stdout);
     sandbox.run(&["destroy", &set]).ok();
     let _ = holder.wait();
+    sandbox.nothing_left();
+}
+
+#[test]
+fn a_host_that_dies_and_a_set_that_goes_in_the_middle_of_a_dump() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("dies", "wikis:\n  wiki: {}\n");
+    sandbox.run(&["up", &set]).ok();
+    let dump = ["dump", &set, "--date", "20260101", "--format", "json"];
+    let mut running = sandbox.start(&dump);
+    running.until("pagetable done");
+    podman(&["kill", &format!("{set}-snapshot1")]);
+    let ended = running.end().status(5);
+    let told = jobs(&ended);
+    assert!(told["wiki"]["pagetable"] == "done" && told["wiki"]["metahistory7zdump"] == "failed", "{told:?}");
+    assert!(ended.stdout.contains("the run ended before"), "{}", ended.stdout);
+
+    // The next run does what is left.
+    sandbox.run(&["up", &set]).ok();
+    let ended = sandbox.run(&dump).ok();
+    let told = jobs(&ended);
+    assert!(!told["wiki"].contains_key("pagetable") && told["wiki"]["metahistory7zdump"] == "done", "{told:?}");
+    let folder = sandbox.at(&format!("data/sets/{set}/shared/dumps/public/wiki/20260101"));
+    let sums = std::fs::read_to_string(folder.join("wiki-20260101-md5sums.txt")).expect("sums");
+    assert_eq!(sums.lines().count(), 34, "{sums}");
+
+    let mut running = sandbox.start(&["dump", &set, "--date", "20260102"]);
+    running.until("pagetable done");
+    sandbox.run(&["destroy", &set]).ok();
+    running.end().status(5);
     sandbox.nothing_left();
 }

@@ -1,6 +1,7 @@
 //! All integration tests, one binary. What needs podman runs on the real one, rootless.
 
 mod browser;
+mod dumps;
 mod farm;
 mod foreign;
 mod golden;
@@ -16,3 +17,4 @@ mod sandbox;
 mod set_files;
 mod sources;
 mod together;
+mod topology;

@@ -140,3 +140,15 @@ fn bad_names_of_sets() {
 fn a_set_that_is_not_there() {
     Sandbox::new().run(&["plan", "nowhere"]).status(2).stderr_has("there is no set named nowhere").stderr_has("demo");
 }
+
+#[test]
+fn pages_that_are_made_up_and_imported() {
+    refused("wikis:\n  a: {pages: 5, import: x.xml}\n", &["both import and pages", ":2:"]);
+}
+
+#[test]
+fn no_number_of_pages() {
+    refused("wikis:\n  a: {pages: 0}\n", &["no number of pages", ":2:"]);
+    refused("wikis:\n  a: {pages: 1000000}\n", &["no number of pages", ":2:"]);
+    refused("wikis:\n  a: {pages: many}\n", &["invalid type", ":2:"]);
+}
