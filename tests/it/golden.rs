@@ -32,7 +32,7 @@ fn normalised(text: &str, sandbox: &Sandbox) -> String {
             digits.push(character);
             continue;
         }
-        result.push_str(if digits.len() >= 16 { "HASH" } else { &digits });
+        result.push_str(if digits.len() >= 12 { "HASH" } else { &digits });
         digits.clear();
         result.push(character);
     }
