@@ -190,11 +190,12 @@ pub fn destroy(set: &SetName, containers: &[Container], inventory: &Inventory, f
     let is_ours = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) == Some(set.as_str());
     let reason = "it belongs to the set";
     let mut stages = remove_containers(set, containers);
+    // Secrets too stay until the containers are gone: those that are left by somebody who kills us would not fit new ones.
+    let mut rest = Stage::new();
     if inventory.pods.iter().any(|pod| pod.name == set.as_str() && is_ours(&pod.labels)) {
         let remove = argv::pod_remove(&[set.to_string()]);
-        stages.push(vec![Step::new(format!("remove pod {set}"), reason, Work::Command(remove))]);
+        rest.push(Step::new(format!("remove pod {set}"), reason, Work::Command(remove)));
     }
-    let mut rest = Stage::new();
     if inventory.networks.iter().any(|network| network.name == set.as_str() && is_ours(&network.labels)) {
         let remove = argv::network_remove(&[set.to_string()]);
         rest.push(Step::new(format!("remove network {set}"), reason, Work::Command(remove)));

@@ -14,7 +14,7 @@ use crate::role::Probe;
 use crate::set::full_name;
 
 /// Between two questions to a member that was not ready.
-const PAUSE: Duration = Duration::from_millis(25);
+const PAUSE: Duration = Duration::from_millis(10);
 /// How long one question may take. A first page of a wiki is slow on a cold cache.
 const QUESTION: Duration = Duration::from_secs(20);
 /// A member writes its report every second; one that has not for so long says nothing any more.

@@ -111,11 +111,17 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
 fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report) -> Result<Vec<Endpoint>> {
     check_tools()?;
     let ingredients = Ingredients::load(session, name)?;
-    let mut containers = session.podman.containers()?;
+    // One question to podman tells that a set is up. One that has no folder is not: then all are asked at the same time.
+    let (mut numbering, mut containers, mut asked) = if session.paths.set(name).exists() {
+        (None, session.podman.containers()?, None)
+    } else {
+        let numbering = session.lock_numbers()?;
+        let (containers, inventory) = session.podman.everything()?;
+        (numbering, containers, Some(inventory))
+    };
     let existing = Existing::of(&containers, name);
     let kept = existing.seed.clone().filter(|seed| seed.exists());
     if let (Some(number), Some(seed)) = (existing.number, &kept) {
-        // That a set is up takes one question to podman.
         let desired = resolved(session, &ingredients, &existing, number, seed)?;
         if plan::is_up(&desired, &containers) {
             write_files(session, &ingredients, &desired)?;
@@ -123,16 +129,18 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
             return Ok(endpoints(&desired));
         }
     }
-    let mut numbering = session.lock_numbers()?;
-    let mut inventory = session.podman.inventory()?;
+    if asked.is_none() {
+        numbering = session.lock_numbers()?;
+        asked = Some(session.podman.inventory()?);
+    }
+    let mut inventory = asked.unwrap_or_default();
     let until = if kept.is_some() { Until::Built } else { Until::Seeded };
     if !is_prepared(session, &ingredients, &inventory, until)? {
         // Building and importing take long, and other sets need not wait for it.
         drop(numbering.take());
         prepare(session, &ingredients, &inventory, until, report)?;
         numbering = session.lock_numbers()?;
-        containers = session.podman.containers()?;
-        inventory = session.podman.inventory()?;
+        (containers, inventory) = session.podman.everything()?;
     }
     let seed = match kept {
         Some(seed) => seed,

@@ -15,8 +15,9 @@ pub fn pods() -> Argv {
     podman().args(["pod", "ps", "--format", "json"])
 }
 
+/// podfarm's own images. podman adds up the size of each one it lists, so that asking for all would take long where there are many.
 pub fn images() -> Argv {
-    podman().args(["images", "--all", "--format", "json"])
+    podman().args(["images", "--filter", "reference=localhost/podfarm/*", "--format", "json"])
 }
 
 pub fn networks() -> Argv {

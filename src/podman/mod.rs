@@ -72,6 +72,18 @@ impl Podman {
         self.understood(self.ask_for_all())
     }
 
+    /// All containers and everything else: all five questions at the same time.
+    ///
+    /// # Errors
+    /// As [`Podman::output`].
+    pub fn everything(&self) -> Result<(Vec<observe::Container>, Inventory)> {
+        std::thread::scope(|scope| {
+            let containers = scope.spawn(|| self.containers());
+            let inventory = self.inventory();
+            Ok((containers.join().expect("asking does not panic")?, inventory?))
+        })
+    }
+
     fn ask_for_all(&self) -> Result<Inventory> {
         std::thread::scope(|scope| {
             let images = scope.spawn(|| self.images());
