@@ -171,7 +171,7 @@ impl Builder<'_> {
     }
 
     fn write_ground(&self) -> Result<()> {
-        for path in ["result/primary", "result/shared/images", "result/shared/cache", "run", "log"] {
+        for path in ["result/primary", "result/code", "result/shared/images", "result/shared/cache", "run", "log"] {
             self.make_folder(path)?;
         }
         write(&self.recipe.at("farm"), &render_for(self.recipe.set, &Hosts::of_seeding())?)?;
@@ -250,9 +250,9 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Puts the wikis' uploads and caches together. Seeds are never written to, so they can be the same files.
+    /// Puts the wikis' uploads, caches and code together. Seeds are never written to, so they can be the same files.
     fn gather_files(&self) -> Result<()> {
-        let mut copies = self.recipe.plan.wikis.iter().map(|wiki| self.recipe.gather(wiki));
+        let mut copies = self.recipe.plan.wikis.iter().flat_map(|wiki| self.recipe.gather(wiki));
         copies.try_for_each(|copy| self.podman.output(&copy, Input::Nothing).map(drop))
     }
 

@@ -52,7 +52,7 @@ pub fn commands(
         commands.push(recipe.worker(wiki)?.command()?);
     }
     commands.push(recipe.stop_database()?);
-    commands.extend(plan.wikis.iter().map(|wiki| recipe.gather(wiki)));
+    commands.extend(plan.wikis.iter().flat_map(|wiki| recipe.gather(wiki)));
     Ok(commands)
 }
 
@@ -143,11 +143,14 @@ impl<'a> Recipe<'a> {
         Ok(Worker { container, wiki: wiki.wiki.as_str(), restore, jobs: cores() })
     }
 
-    /// Adds a wiki's uploads and caches to the farm's. Seeds are never written to, so they can be the same files.
-    pub(super) fn gather(&self, wiki: &WikiSeed) -> Argv {
-        let from = |part: &str| wiki.path.join(part).display().to_string();
-        let copy = argv::podman().args(["unshare", "cp", "--archive", "--link", "--force", "--target-directory"]);
-        copy.arg(self.at("result/shared").display().to_string()).args(["--", &from("images"), &from("cache")])
+    /// Adds a wiki's uploads and caches, and its compiled code, to the farm's. Seeds are never written to, so they can be
+    /// the same files.
+    pub(super) fn gather(&self, wiki: &WikiSeed) -> [Argv; 2] {
+        [("result/shared", &["images", "cache"][..]), ("result", &["out/code"])].map(|(to, parts)| {
+            let copy = argv::podman().args(["unshare", "cp", "--archive", "--link", "--force", "--target-directory"]);
+            let from = parts.iter().map(|part| wiki.path.join(part).display().to_string());
+            copy.arg(self.at(to).display().to_string()).arg("--").args(from)
+        })
     }
 }
 
