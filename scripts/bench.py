@@ -199,7 +199,7 @@ class Bench:
     def remove_leftovers(self):
         self.work.mkdir(parents=True, exist_ok=True)
         self.run(self.podfarm("destroy", *ALL_SETS), expect=False)
-        ours = lambda kind, *words: [name for name in self.run(["podman", kind, "ls", *words]).split() if name.startswith((PEER, f"pod_{PEER}"))]
+        ours = lambda kind, *words: [name for name in self.run(["podman", kind, "ls", *words], expect=False).split() if name.startswith((PEER, f"pod_{PEER}"))]
         containers = ours("container", "--all", "--format", "{{.Names}}")
         for remove in (
             ["podman", "rm", "--force", "--time", "0", *containers] if containers else None,
