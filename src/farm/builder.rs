@@ -21,7 +21,7 @@ use super::worker::LABEL;
 use super::{Rendered, remove_tree};
 use crate::builtin;
 use crate::failure::{Failure, Kind};
-use crate::image::Image;
+use crate::image::{Image, digest};
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::podman::{Podman, argv, observe};
@@ -68,17 +68,17 @@ pub fn build(
 ///
 /// # Errors
 /// Where podman cannot remove it.
-pub fn sweep(containers: &[observe::Container], podman: &Podman, paths: &Paths) -> Result<()> {
-    let left = containers.iter().any(|container| container.label(LABEL).is_some()) || !half_made(paths).is_empty();
-    if !left {
+pub fn sweep(podman: &Podman, paths: &Paths) -> Result<()> {
+    if half_made(paths).is_empty() {
         return Ok(());
     }
     let Some(_lock) = Lock::try_take(&lock(paths))? else { return Ok(()) };
     remove_leftovers(&podman.containers()?, podman, paths)
 }
 
+/// Each cache has a lock of its own: whose seeds lie elsewhere is no reason to wait, or to leave anything here.
 fn lock(paths: &Paths) -> PathBuf {
-    paths.lock("seeds")
+    paths.lock(&format!("seeds-{}", &digest([paths.cache.as_os_str().as_encoded_bytes()])[..16]))
 }
 
 fn half_made(paths: &Paths) -> Vec<PathBuf> {
@@ -96,14 +96,19 @@ fn remove_containers(podman: &Podman, key: &str) -> Result<()> {
     if ours.is_empty() { Ok(()) } else { podman.output(&argv::remove(&ours), Input::Nothing).map(drop) }
 }
 
-/// Only with the lock held: then no seed is being made.
+/// Only with the lock held: then no seed is being made in this cache. A seed's folder is there before its containers,
+/// and goes after them, so the folders tell whose containers are left.
 fn remove_leftovers(containers: &[observe::Container], podman: &Podman, paths: &Paths) -> Result<()> {
-    let ours: Vec<_> =
-        containers.iter().filter(|container| container.label(LABEL).is_some()).map(|container| container.id.clone()).collect();
+    let folders = half_made(paths);
+    let names: Vec<_> = folders.iter().filter_map(|folder| folder.file_name()?.to_str()?.strip_prefix(BUILDING)).collect();
+    let is_ours = |container: &&observe::Container| {
+        container.label(LABEL).is_some_and(|key| names.iter().any(|name| key.starts_with(name)))
+    };
+    let ours: Vec<_> = containers.iter().filter(is_ours).map(|container| container.id.clone()).collect();
     if !ours.is_empty() {
         podman.output(&argv::remove(&ours), Input::Nothing)?;
     }
-    half_made(paths).iter().try_for_each(|folder| remove_tree(podman, folder))
+    folders.iter().try_for_each(|folder| remove_tree(podman, folder))
 }
 
 impl Builder<'_> {

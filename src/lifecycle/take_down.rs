@@ -41,7 +41,7 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
         (containers.join().expect("asking does not panic"), inventory)
     });
     let containers = containers?;
-    let swept = if session.dry_run { Ok(()) } else { farm::sweep(&containers, &session.podman, &session.paths) };
+    let swept = if session.dry_run { Ok(()) } else { farm::sweep(&session.podman, &session.paths) };
     let folder = Some(session.paths.set(set)).filter(|folder| folder.exists());
     let stages = plan::destroy(set, &containers, &inventory?, folder);
     if !session.dry_run {
