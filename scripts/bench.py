@@ -131,6 +131,9 @@ class Bench:
         self.run(self.podfarm("create", PEER))
         self.peer_url = next(iter(self.status(PEER)["urls"].values()))
         self.run(["podman", "unshare", "cp", "-a", self.peer_folder, self.work / "template"])
+        # Sets that somebody makes meanwhile are not to get the addresses.
+        number = self.peer_url.split(".")[2]
+        self.run(["podman", "pod", "create", "--infra=false", "--name", f"{PEER}-number", "--label", f"podfarm.number={number}"])
         self.run(self.podfarm("destroy", PEER))
         ground, members = [], []
         for line in lines:
