@@ -138,27 +138,12 @@ fn in_the_middle_of_an_import() {
     for milliseconds in [0, 700, 4000] {
         kill(&sandbox, "up", &set, "seed wiki wiki", milliseconds);
         destroyed(&sandbox, &set, &format!("{milliseconds} ms into the import"));
-        no_seeding();
     }
     kill(&sandbox, "up", &set, "seed wiki wiki", 3000);
     sandbox.run(&["up", &set]).ok();
-    no_seeding();
     let query = "SELECT COUNT(*) > 3 FROM wiki.page";
     let pages = sandbox.run(&["exec", &set, "dbprimary", "mariadb", "--skip-column-names", "--batch", "--execute", query]).ok();
     assert_eq!(pages.stdout.trim(), "1");
-}
-
-/// No container of a seed in the making; other tests may be making one, so it is asked for a while.
-#[track_caller]
-fn no_seeding() {
-    let ask = || podman(&["ps", "--all", "--filter", "label=podfarm.seeding", "--format", "{{.Names}}"]).ok().stdout;
-    for _ in 0..600 {
-        if ask().is_empty() {
-            return;
-        }
-        sleep(Duration::from_millis(200));
-    }
-    panic!("left of an import: {}", ask());
 }
 
 #[test]

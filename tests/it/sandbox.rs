@@ -182,6 +182,12 @@ impl Sandbox {
         let mounts = podman(&["unshare", "cat", "/proc/self/mounts"]).stdout;
         let here = self.folder.display().to_string();
         left.extend(mounts.lines().filter(|line| line.contains(&here)).map(|line| format!("mount {line}")));
+        // Containers in which seeds are made are not named after a set; what they mount tells whose they are.
+        for seeding in podman(&["ps", "--all", "--quiet", "--filter", "label=podfarm.seeding"]).stdout.lines() {
+            if podman(&["inspect", seeding]).stdout.contains(&here) {
+                left.push(format!("container {seeding}, in which a seed is made"));
+            }
+        }
         let sets = std::fs::read_dir(self.at("data/sets")).into_iter().flatten().flatten();
         left.extend(sets.map(|folder| format!("folder {}", folder.path().display())));
         let seeds = std::fs::read_dir(self.at("cache/seeds")).into_iter().flatten().flatten();
