@@ -270,8 +270,18 @@ impl Native for Files<'_> {
     }
 
     fn copy_seed(&self) -> Result<()> {
+        // cp fails where a folder is made by somebody else between its look and its attempt, as writing the files would.
+        make_folders(self.desired)?;
         farm::shared_from_seed(&self.session.podman, self.seed, &self.session.paths.set(&self.desired.set).join("shared"))
     }
+}
+
+/// Makes what members mount, where it is not there.
+fn make_folders(desired: &Desired) -> Result<()> {
+    for path in &desired.folders {
+        std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be made", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Writes what members mount; in files that are mounted one by one, the same inode gets the new text.
@@ -282,9 +292,7 @@ fn write_files(session: &Session<'_>, ingredients: &Ingredients, desired: &Desir
     let folder = session.paths.set(&desired.set);
     secrets::private_folder(&session.paths.data)?;
     secrets::user_key(session)?;
-    for path in &desired.folders {
-        std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be made", path.display()))?;
-    }
+    make_folders(desired)?;
     let hosts = folder.join("hosts");
     if std::fs::read_to_string(&hosts).ok().as_deref() != Some(&desired.hosts) {
         std::fs::create_dir_all(&folder)?;
