@@ -140,7 +140,7 @@ impl Builder<'_> {
                     sleep(Duration::from_millis(200));
                 }
                 if !over.load(Ordering::Relaxed) {
-                    let _ = remove_containers(self.podman, &self.recipe.plan.key);
+                    let _ = remove_containers(self.podman, &self.recipe.id);
                 }
             });
             let result = work();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::seed::{self, SeedPlan, WikiSeed};
 use super::worker::{Container, Mounted, Worker, import_mount};
-use crate::image::Image;
+use crate::image::{Image, digest};
 use crate::paths::Paths;
 use crate::podman::argv;
 use crate::process::Argv;
@@ -31,6 +31,8 @@ pub(super) struct Recipe<'a> {
     pub set: &'a Set,
     trees: &'a [Tree],
     images: &'a BTreeMap<String, Image>,
+    /// What names and labels of its containers tell: which seed, in which cache. Two caches can get the same seed at once.
+    pub id: String,
     /// Where everything is until it is whole.
     pub folder: PathBuf,
 }
@@ -64,8 +66,9 @@ impl<'a> Recipe<'a> {
         images: &'a BTreeMap<String, Image>,
         paths: &Paths,
     ) -> Self {
-        let folder = seed::folder(paths).join(format!("{BUILDING}{}", &plan.key[..16]));
-        Self { plan, set, trees, images, folder }
+        let id = digest([paths.cache.as_os_str().as_encoded_bytes(), plan.key.as_bytes()]);
+        let folder = seed::folder(paths).join(format!("{BUILDING}{}", &id[..16]));
+        Self { plan, set, trees, images, id, folder }
     }
 
     pub(super) fn at(&self, path: impl AsRef<Path>) -> PathBuf {
@@ -86,8 +89,8 @@ impl<'a> Recipe<'a> {
     }
 
     fn container(&self, name: &str, role: &str, mounts: Vec<Mounted>) -> Result<Container<'_>> {
-        let name = format!("podfarm-seed-{}-{name}", &self.plan.key[..12]);
-        Ok(Container { name, key: &self.plan.key, image: self.image(role)?, mounts })
+        let name = format!("podfarm-seed-{}-{name}", &self.id[..12]);
+        Ok(Container { name, key: &self.id, image: self.image(role)?, mounts })
     }
 
     /// The database server that is filled.

@@ -15,7 +15,7 @@ const LAST_LINES: usize = 15;
 /// What a worker changes on the files it makes: their owner and mode.
 const CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER"];
 
-/// What the label says that all containers of seeding have: the seed's key.
+/// What the label says that all containers of seeding have: [`super::recipe::Recipe::id`].
 pub(super) const LABEL: &str = "podfarm.seeding";
 
 /// A folder or file of the host, and where a container sees it.
