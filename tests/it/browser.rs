@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -67,9 +67,20 @@ impl Browser {
         self.post(&format!("{}/value", self.element(selector)), &json!({"text": text}));
     }
 
-    fn text(&self, selector: &str) -> String {
-        let url = format!("{}{}/text", self.session, self.element(selector));
-        answer(agent().get(url).call(), selector).as_str().expect("text").to_owned()
+    /// Waits until the page says this; before, it may still be the one that was left.
+    fn see(&self, selector: &str, text: &str) {
+        let script = "return document.querySelector(arguments[0])?.innerText ?? ''";
+        let body = json!({"script": script, "args": [selector]}).to_string();
+        let end = Instant::now() + Duration::from_secs(30);
+        let mut last = String::new();
+        while !last.contains(text) {
+            assert!(Instant::now() < end, "{selector} does not say {text:?}, but: {last}");
+            let url = format!("{}/execute/sync", self.session);
+            let mut answer = agent().post(url).content_type("application/json").send(&body).expect("an answer");
+            let answer: Value = serde_json::from_str(&answer.body_mut().read_to_string().expect("text")).expect("JSON");
+            // While a page goes away, the answer is an error.
+            last = answer["value"].as_str().unwrap_or_default().to_owned();
+        }
     }
 }
 
@@ -105,11 +116,12 @@ fn a_page_is_edited_in_a_browser() {
     browser.click("#ca-edit a");
     browser.write("#wpTextbox1", "Γράφτηκε στον περιηγητή. ");
     browser.click("#wpSave");
-    assert!(browser.text("#mw-content-text").contains("Γράφτηκε στον περιηγητή."));
+    browser.see("#mw-content-text", "Γράφτηκε στον περιηγητή.");
     browser.open(&url);
-    assert!(browser.text("#mw-content-text").contains("Γράφτηκε στον περιηγητή."));
+    browser.see("#mw-content-text", "Γράφτηκε στον περιηγητή.");
     sandbox.run(&["reset", &set]).ok();
     browser.open(&url);
-    let text = browser.text("#mw-content-text");
-    assert!(!text.is_empty() && !text.contains("περιηγητή"), "{text}");
+    browser.see("#mw-content-text", "φάρος");
+    let text = browser.post("/execute/sync", &json!({"script": "return document.body.innerText", "args": []}));
+    assert!(!text.as_str().expect("text").contains("περιηγητή"), "{text}");
 }
