@@ -1,8 +1,9 @@
 //! Where podfarm keeps things, after the XDG base directory specification.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::failure::{Failure, Kind};
 use crate::set::SetName;
@@ -63,4 +64,17 @@ pub fn expand(written: &str, folder: &Path) -> PathBuf {
         None => folder.join(written),
     };
     std::path::absolute(&path).unwrap_or(path)
+}
+
+/// Removes a file, which may be gone already.
+///
+/// # Errors
+/// Where it is there and cannot be removed.
+pub fn remove_file(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{}: cannot be removed", file.display()))
+        }
+        _ => Ok(()),
+    }
 }

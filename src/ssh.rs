@@ -1,12 +1,11 @@
 //! What ssh needs to know to get into every member with no password and no question.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::paths::Paths;
+use crate::paths::{Paths, remove_file};
 use crate::probe::Endpoint;
 use crate::role::SSH;
 use crate::set::{SetName, full_name};
@@ -59,11 +58,5 @@ pub fn publish(paths: &Paths, set: &SetName, endpoints: &[Endpoint]) -> Result<(
 /// # Errors
 /// Where the file is there and cannot be removed.
 pub fn withdraw(paths: &Paths, set: &SetName) -> Result<()> {
-    let file = folder(paths).join(set.as_str());
-    match fs::remove_file(&file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("{}: cannot be removed", file.display()))
-        }
-        _ => Ok(()),
-    }
+    remove_file(&folder(paths).join(set.as_str()))
 }

@@ -1,7 +1,6 @@
 //! hostdns: install, remove and status of what gives sets their names on the host.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use crate::cli::{Hostdns, HostdnsInstall, HostdnsRemove};
 use crate::failure::{Failure, Kind};
 use crate::hostdns::{self, Wanted};
 use crate::lifecycle::Session;
+use crate::paths::remove_file;
 use crate::process::{Argv, Input, Runner, find_program};
 use crate::progress::Progress;
 use crate::ssh;
@@ -173,15 +173,6 @@ fn write(file: &Path, text: &str) -> Result<()> {
         Ok(())
     };
     write().with_context(|| format!("{}: cannot be written", file.display()))
-}
-
-fn remove_file(file: &Path) -> Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("{}: cannot be removed", file.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Tries a name for real: puts one into the folder, waits for the machine's resolver to know it, and takes it away.

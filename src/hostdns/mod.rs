@@ -4,7 +4,6 @@
 mod pieces;
 
 use std::fs;
-use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::desired::Member;
-use crate::paths::Paths;
+use crate::paths::{Paths, remove_file};
 use crate::set::SetName;
 
 pub use pieces::{
@@ -66,13 +65,7 @@ pub fn publish(paths: &Paths, set: &SetName, members: &[Member]) -> Result<()> {
 /// # Errors
 /// Where the file is there and cannot be removed.
 pub fn withdraw(paths: &Paths, set: &SetName) -> Result<()> {
-    let file = folder(paths).join(set.as_str());
-    match fs::remove_file(&file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("{}: cannot be removed", file.display()))
-        }
-        _ => Ok(()),
-    }
+    remove_file(&folder(paths).join(set.as_str()))
 }
 
 /// Whether names are installed at all; before that nobody is asked, for a resolver that knows nothing of them may take seconds to say so.
