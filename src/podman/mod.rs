@@ -61,7 +61,7 @@ impl Podman {
     /// # Errors
     /// As [`Podman::output`].
     pub fn containers(&self) -> Result<Vec<observe::Container>> {
-        self.understood(observe::list(&self.output(&argv::ps(), Input::Nothing)?))
+        self.understood(observe::list(&self.ask(&argv::ps())?))
     }
 
     /// All pods, images, networks and secrets; the questions are asked at the same time.
@@ -101,7 +101,7 @@ impl Podman {
     }
 
     fn ask_for_all_but_images(&self) -> Result<Inventory> {
-        let ask = |argv: Argv| move || self.output(&argv, Input::Nothing);
+        let ask = |argv: Argv| move || self.ask(&argv);
         std::thread::scope(|scope| {
             let pods = scope.spawn(ask(argv::pods()));
             let networks = scope.spawn(ask(argv::networks()));
@@ -117,17 +117,22 @@ impl Podman {
         })
     }
 
-    /// All images. While somebody removes one, podman can fail to list them all: then it is asked again.
+    /// All images.
     ///
     /// # Errors
     /// As [`Podman::output`].
     pub fn images(&self) -> Result<Vec<observe::Image>> {
+        observe::list(&self.ask(&argv::images())?)
+    }
+
+    /// Asks for a list. While somebody changes what is listed, podman can fail to list it: then it is asked again.
+    fn ask(&self, argv: &Argv) -> Result<String> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.output(&argv::images(), Input::Nothing) {
-                Err(error) if tries < 5 && format!("{error:#}").contains("image not known") => {}
-                answer => return observe::list(&answer?),
+            match self.output(argv, Input::Nothing) {
+                Err(error) if tries < 5 && passes(&error) => {}
+                answer => return answer,
             }
         }
     }
@@ -146,6 +151,15 @@ impl Podman {
     fn understood<T>(&self, answer: Result<T>) -> Result<T> {
         answer.or_else(|error| self.check().and(Err(error)))
     }
+}
+
+/// What podman says when something was removed, or a file of its own rewritten, while it was reading.
+const PASSING: &[&str] = &["image not known", "unexpected end of JSON input"];
+
+/// Whether asking again may do.
+fn passes(error: &anyhow::Error) -> bool {
+    let text = format!("{error:#}");
+    PASSING.iter().any(|sign| text.contains(sign))
 }
 
 fn user() -> String {
