@@ -198,7 +198,7 @@ impl Builder<'_> {
     fn remove_leftovers(&self) -> Result<()> {
         remove_stage(&self.paths.cache.join("build"))?;
         let list = argv::podman().args(["ps", "--all", "--external", "--format", "json"]);
-        let all: Vec<External> = observe::list(&self.podman.output(&list, Input::Nothing)?)?;
+        let all: Vec<External> = observe::list(&self.podman.ask(&list)?)?;
         let ours: Vec<String> = all.into_iter().filter(External::is_ours).map(|container| container.id).collect();
         if !ours.is_empty() {
             self.podman.output(&argv::podman().args(["rm", "--force", "--"]).args(ours), Input::Nothing)?;

@@ -126,7 +126,10 @@ impl Podman {
     }
 
     /// Asks for a list. While somebody changes what is listed, podman can fail to list it: then it is asked again.
-    fn ask(&self, argv: &Argv) -> Result<String> {
+    ///
+    /// # Errors
+    /// As [`Podman::output`].
+    pub fn ask(&self, argv: &Argv) -> Result<String> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -154,7 +157,7 @@ impl Podman {
 }
 
 /// What podman says when something was removed, or a file of its own rewritten, while it was reading.
-const PASSING: &[&str] = &["image not known", "unexpected end of JSON input"];
+const PASSING: &[&str] = &["image not known", "container not known", "unexpected end of JSON input"];
 
 /// Whether asking again may do.
 fn passes(error: &anyhow::Error) -> bool {
