@@ -317,17 +317,8 @@ fn folder_on_disk(folder: &Path) -> Result<BuildContext> {
     Ok(files)
 }
 
-fn folder_built_in(folder: &Dir<'_>) -> BuildContext {
-    let mut files = BuildContext::new();
-    let mut folders = vec![folder];
-    while let Some(next) = folders.pop() {
-        folders.extend(next.dirs());
-        for file in next.files() {
-            let path = file.path().strip_prefix(folder.path()).expect("a folder's files lie in it").to_owned();
-            files.insert(path, context_file(file.contents().to_vec()));
-        }
-    }
-    files
+fn folder_built_in(folder: &'static Dir<'static>) -> BuildContext {
+    builtin::files(folder).into_iter().map(|(path, bytes)| (path, context_file(bytes.to_vec()))).collect()
 }
 
 fn context_file(bytes: Vec<u8>) -> ContextFile {

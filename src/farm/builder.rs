@@ -284,13 +284,7 @@ impl Builder<'_> {
 
 /// The program that workers run.
 fn program() -> BTreeMap<PathBuf, Rendered> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![&builtin::SEED];
-    while let Some(folder) = folders.pop() {
-        folders.extend(folder.dirs());
-        files.extend(folder.files().map(|file| (file.path().to_owned(), Rendered::File(file.contents().to_vec()))));
-    }
-    files
+    builtin::files(&builtin::SEED).into_iter().map(|(path, bytes)| (path, Rendered::File(bytes.to_vec()))).collect()
 }
 
 /// Modes are not built into the binary: what begins as a program is one.

@@ -117,13 +117,7 @@ pub fn render_for(set: &Set, hosts: &Hosts) -> Result<BTreeMap<PathBuf, Rendered
 }
 
 fn built_in() -> BTreeMap<PathBuf, Rendered> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![&builtin::FARM];
-    while let Some(folder) = folders.pop() {
-        folders.extend(folder.dirs());
-        files.extend(folder.files().map(|file| (file.path().to_owned(), Rendered::File(file.contents().to_vec()))));
-    }
-    files
+    builtin::files(&builtin::FARM).into_iter().map(|(path, bytes)| (path, Rendered::File(bytes.to_vec()))).collect()
 }
 
 /// What templates/farm/farm.php documents.

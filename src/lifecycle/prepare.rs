@@ -89,7 +89,7 @@ pub(super) fn prepare(
     until: Until,
     report: &mut Report,
 ) -> Result<()> {
-    let missing: Vec<&Image> = ingredients.images.values().filter(|image| !inventory.has_image(&image.tag)).collect();
+    let missing = image::missing(&ingredients.images, &inventory.images);
     let trees: Vec<&Tree> = ingredients.trees.iter().filter(|tree| !tree.present()).collect();
     let base_missing = missing.iter().filter(|image| image.parent.is_none()).copied().collect::<Vec<_>>();
     let others = missing.iter().filter(|image| image.parent.is_some()).copied().collect::<Vec<_>>();
