@@ -62,6 +62,9 @@ pub struct Kind {
     /// Keys a set file may give this kind of member; `{option.NAME}` in arguments.
     #[serde(default)]
     pub options: BTreeMap<String, MemberOption>,
+    /// Mounts besides the role's own.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
     /// Another probe than the role's.
     #[serde(default)]
     pub probe: Option<Probe>,

@@ -114,7 +114,8 @@ fn remove_leftovers(containers: &[observe::Container], podman: &Podman, paths: &
 impl Builder<'_> {
     fn make(&self) -> Result<()> {
         self.write_ground()?;
-        self.start_database()?;
+        let servers: Vec<_> = self.recipe.plan.servers().collect();
+        side_by_side(&servers, servers.len(), |server| self.start_database(server)).into_iter().collect::<Result<()>>()?;
         let mut wikis: Vec<&WikiSeed> = self.recipe.plan.wikis.iter().collect();
         // The longest first: then the short ones fill the time in which it keeps one core busy.
         wikis.sort_by_key(|wiki| std::cmp::Reverse(self.size(wiki)));
@@ -125,7 +126,7 @@ impl Builder<'_> {
             let others: String = errors.iter().map(|error| format!("\n{error:#}")).collect();
             return Err(if others.is_empty() { first } else { anyhow!("{first:#}{others}") });
         }
-        self.stop_database()?;
+        self.stop_databases()?;
         self.gather_files()?;
         self.finish()
     }
@@ -163,8 +164,14 @@ impl Builder<'_> {
         if room < LEAST_ROOM {
             return true;
         }
-        let log = fs::read_to_string(self.recipe.at("log/error.log")).unwrap_or_default();
-        ["Errcode: 28", "error 28", "' is full", "Disk full"].iter().any(|sign| log.contains(sign))
+        let complains = |log: String| ["Errcode: 28", "error 28", "' is full", "Disk full"].iter().any(|sign| log.contains(sign));
+        self.recipe.plan.servers().any(|server| complains(self.log(server)))
+    }
+
+    /// What a database server has said.
+    fn log(&self, server: &str) -> String {
+        let log = fs::read(self.recipe.log_folder(server).join("error.log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// How much there is to do for a wiki, in bytes to read.
@@ -176,10 +183,16 @@ impl Builder<'_> {
     }
 
     fn write_ground(&self) -> Result<()> {
-        for path in ["result/primary", "result/code", "result/shared/images", "result/shared/cache", "run", "log"] {
+        for path in ["result/code", "result/shared/images", "result/shared/cache"] {
             self.make_folder(path)?;
         }
-        write(&self.recipe.at("farm"), &render_for(self.recipe.set, &Hosts::of_seeding())?)?;
+        for server in self.recipe.plan.servers() {
+            self.make_folder(Path::new("result").join(server))?;
+            self.make_folder(self.recipe.run_folder(server))?;
+            self.make_folder(self.recipe.log_folder(server))?;
+        }
+        let hosts = Hosts::of_seeding(self.recipe.plan.store);
+        write(&self.recipe.at("farm"), &render_for(self.recipe.set, &hosts)?)?;
         write(&self.recipe.at("seed"), &program())?;
         make_executable(&self.recipe.at("seed"))
     }
@@ -189,16 +202,16 @@ impl Builder<'_> {
         fs::create_dir_all(&path).with_context(|| format!("{}: cannot be made", path.display()))
     }
 
-    fn start_database(&self) -> Result<()> {
-        self.podman.output(&self.recipe.start_database()?, Input::Nothing)?;
+    fn start_database(&self, server: &str) -> Result<()> {
+        self.podman.output(&self.recipe.start_database(server)?, Input::Nothing)?;
         let ends = Instant::now() + START;
         let mut looks = 0_u32;
-        while !self.database_is_ready() {
+        while !self.database_is_ready(server) {
             sleep(Duration::from_millis(50));
             looks += 1;
             // Whether it is still alive costs a process, so it is asked less often.
-            if Instant::now() > ends || looks % 20 == 0 && !self.database_state()?.starts_with("true") {
-                return Err(self.database_error("the database server for seeding did not start"));
+            if Instant::now() > ends || looks % 20 == 0 && !self.database_state(server)?.starts_with("true") {
+                return Err(self.database_error(server, "did not start"));
             }
         }
         Ok(())
@@ -206,14 +219,14 @@ impl Builder<'_> {
 
     /// What it says of itself. Its socket is there before: told to stop then, MariaDB 10.11 waits for ever for a thread of its
     /// own that has ended already.
-    fn database_is_ready(&self) -> bool {
-        fs::read(self.recipe.at("log/error.log")).is_ok_and(|log| String::from_utf8_lossy(&log).contains("ready for connections"))
+    fn database_is_ready(&self, server: &str) -> bool {
+        self.log(server).contains("ready for connections")
     }
 
     /// `true 0` while it runs, then `false` and its exit status.
-    fn database_state(&self) -> Result<String> {
+    fn database_state(&self, server: &str) -> Result<String> {
         let inspect = argv::podman().args(["inspect", "--format", "{{.State.Running}} {{.State.ExitCode}}", "--"]);
-        self.podman.output(&inspect.arg(self.recipe.database()?.name), Input::Nothing)
+        self.podman.output(&inspect.arg(self.recipe.database(server)?.name), Input::Nothing)
     }
 
     /// Seeds a wiki from its inputs, which leaves a seed of its own, or from such a seed.
@@ -226,11 +239,9 @@ impl Builder<'_> {
             self.make_folder(folder.join(part))?;
         }
         let worked = self.recipe.worker(wiki)?.run(self.podman, self.progress);
-        worked.map_err(|error| match self.database_state() {
-            Ok(state) if !state.starts_with("true") => {
-                error.context(self.database_error("the database server for seeding has died"))
-            }
-            _ => error,
+        worked.map_err(|error| match self.dead_database() {
+            Some(server) => error.context(self.database_error(server, "has died")),
+            None => error,
         })?;
         if self.is_full() {
             return Err(self.full());
@@ -243,14 +254,20 @@ impl Builder<'_> {
         keep().with_context(|| format!("{}: cannot be written", wiki.path.display()))
     }
 
-    /// Ends the server so that its files are whole, and looks that it did.
-    fn stop_database(&self) -> Result<()> {
+    fn dead_database(&self) -> Option<&'static str> {
+        self.recipe.plan.servers().find(|server| self.database_state(server).is_ok_and(|state| !state.starts_with("true")))
+    }
+
+    /// Ends the servers so that their files are whole, and looks that they did.
+    fn stop_databases(&self) -> Result<()> {
         let task = "seed: writing the databases down";
         self.progress.advance(task, 0, None, "");
-        self.podman.output(&self.recipe.stop_database()?, Input::Nothing)?;
+        self.podman.output(&self.recipe.stop_databases()?, Input::Nothing)?;
         self.progress.finish(task);
-        if self.database_state()?.trim() != "false 0" {
-            return Err(self.database_error("the database server for seeding did not end cleanly"));
+        for server in self.recipe.plan.servers() {
+            if self.database_state(server)?.trim() != "false 0" {
+                return Err(self.database_error(server, "did not end cleanly"));
+            }
         }
         Ok(())
     }
@@ -269,16 +286,16 @@ impl Builder<'_> {
         place().with_context(|| format!("{}: cannot be written", self.recipe.plan.path.display()))
     }
 
-    /// An error with what the server last complained of.
-    fn database_error(&self, what: &str) -> anyhow::Error {
-        let log = fs::read_to_string(self.recipe.at("log/error.log")).unwrap_or_default();
+    /// An error with what a server last complained of.
+    fn database_error(&self, server: &str, what: &str) -> anyhow::Error {
+        let log = self.log(server);
         let console =
-            self.recipe.database().and_then(|database| self.podman.output(&argv::logs(&database.name, 10), Input::Nothing));
+            self.recipe.database(server).and_then(|database| self.podman.output(&argv::logs(&database.name, 10), Input::Nothing));
         let complaints: Vec<_> = log.lines().filter(|line| line.contains("[ERROR]")).collect();
         let last = complaints[complaints.len().saturating_sub(5)..].iter().map(|line| format!("\n  {line}"));
         let console = console.unwrap_or_default();
         let said: String = last.chain(console.lines().map(|line| format!("\n  {line}"))).collect();
-        anyhow!("{what}{said}")
+        anyhow!("the database server for seeding ({server}) {what}{said}")
     }
 }
 

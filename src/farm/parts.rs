@@ -25,7 +25,7 @@ const CONTENT: &str = "content";
 ///
 /// # Errors
 /// Where an input cannot be read.
-pub(super) fn of_wiki(set: &Set, name: &WikiName, wiki: &Wiki, tree: &Tree, paths: &Paths) -> Result<Parts> {
+pub(super) fn of_wiki(set: &Set, store: bool, name: &WikiName, wiki: &Wiki, tree: &Tree, paths: &Paths) -> Result<Parts> {
     let mut parts = Parts::from([
         ("podfarm's way of seeding".to_owned(), hash_folder(&builtin::SEED, CONTENT)),
         ("the farm's configuration".to_owned(), hash_folder(&builtin::FARM, NOT_IN_SEEDS)),
@@ -35,6 +35,7 @@ pub(super) fn of_wiki(set: &Set, name: &WikiName, wiki: &Wiki, tree: &Tree, path
         ("its database".to_owned(), wiki.db.to_string()),
         ("its language".to_owned(), wiki.lang.clone().unwrap_or_default()),
         ("its title".to_owned(), wiki.title.clone().unwrap_or_default()),
+        ("where its text is".to_owned(), if store { "in a store" } else { "beside it" }.to_owned()),
         ("whether it is private".to_owned(), wiki.private.to_string()),
         (
             "whether it is the commons".to_owned(),

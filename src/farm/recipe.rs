@@ -49,11 +49,14 @@ pub fn commands(
     paths: &Paths,
 ) -> Result<Vec<Argv>> {
     let recipe = Recipe::new(plan, set, trees, images, paths);
-    let mut commands = vec![recipe.start_database()?];
+    let mut commands = Vec::new();
+    for server in plan.servers() {
+        commands.push(recipe.start_database(server)?);
+    }
     for wiki in &plan.wikis {
         commands.push(recipe.worker(wiki)?.command()?);
     }
-    commands.push(recipe.stop_database()?);
+    commands.push(recipe.stop_databases()?);
     commands.extend(plan.wikis.iter().flat_map(|wiki| recipe.gather(wiki)));
     Ok(commands)
 }
@@ -93,30 +96,41 @@ impl<'a> Recipe<'a> {
         Ok(Container { name, key: &self.id, image: self.image(role)?, mounts })
     }
 
-    /// The database server that is filled.
+    /// A database server that is filled.
     ///
     /// # Errors
     /// Where the set lacks an image that seeding needs.
-    pub(super) fn database(&self) -> Result<Container<'_>> {
+    pub(super) fn database(&self, server: &str) -> Result<Container<'_>> {
         let mounts = vec![
-            Mounted::new(self.at("result/primary"), "/var/lib/mysql"),
-            Mounted::new(self.at("run"), "/run/mysqld"),
-            Mounted::new(self.at("log"), "/var/log/mysql"),
+            Mounted::new(self.at("result").join(server), "/var/lib/mysql"),
+            Mounted::new(self.run_folder(server), "/run/mysqld"),
+            Mounted::new(self.log_folder(server), "/var/log/mysql"),
         ];
-        self.container("db", DATABASE, mounts)
+        self.container(&format!("db-{server}"), DATABASE, mounts)
+    }
+
+    /// Where a server's socket is.
+    pub(super) fn run_folder(&self, server: &str) -> PathBuf {
+        self.at("run").join(server)
+    }
+
+    /// Where a server's log is.
+    pub(super) fn log_folder(&self, server: &str) -> PathBuf {
+        self.at("log").join(server)
     }
 
     /// # Errors
     /// As [`Recipe::database`].
-    pub(super) fn start_database(&self) -> Result<Argv> {
-        let run = self.database()?.run(&["--detach"], DATABASE_CAPABILITIES)?;
+    pub(super) fn start_database(&self, server: &str) -> Result<Argv> {
+        let run = self.database(server)?.run(&["--detach"], DATABASE_CAPABILITIES)?;
         Ok(run.args(["MODE=seed", "SERVER_ID=1", "NETWORK=", "DATABASES="]))
     }
 
     /// # Errors
     /// As [`Recipe::database`].
-    pub(super) fn stop_database(&self) -> Result<Argv> {
-        Ok(argv::podman().args(["stop", "--time", STOP_SECONDS, "--"]).arg(self.database()?.name))
+    pub(super) fn stop_databases(&self) -> Result<Argv> {
+        let names: Result<Vec<_>> = self.plan.servers().map(|server| Ok(self.database(server)?.name)).collect();
+        Ok(argv::podman().args(["stop", "--time", STOP_SECONDS, "--"]).args(names?))
     }
 
     /// One wiki's work: from its own seed where there is one, else from its inputs.
@@ -126,11 +140,9 @@ impl<'a> Recipe<'a> {
     pub(super) fn worker<'w>(&'w self, wiki: &'w WikiSeed) -> Result<Worker<'w>> {
         let restore = wiki.path.is_dir();
         let folder = if restore { wiki.path.clone() } else { self.workshop(wiki) };
-        let mut mounts = vec![
-            Mounted::new(self.at("run"), "/run/mysqld"),
-            Mounted::read_only(self.at("farm"), "/srv/farm"),
-            Mounted::read_only(self.at("seed"), "/run/podfarm/seed"),
-        ];
+        let mut mounts =
+            vec![Mounted::read_only(self.at("farm"), "/srv/farm"), Mounted::read_only(self.at("seed"), "/run/podfarm/seed")];
+        mounts.extend(self.plan.servers().map(|server| Mounted::new(self.run_folder(server), format!("/run/mysqld/{server}"))));
         mounts.extend(self.trees.iter().map(|tree| Mounted::read_only(&tree.path, format!("/srv/mediawiki/{}", tree.name))));
         if restore {
             mounts.push(Mounted::read_only(folder.join("out"), "/out"));

@@ -34,6 +34,8 @@ pub struct Hosts {
     pub server: String,
     pub primary: String,
     pub replicas: Vec<String>,
+    /// Those that have the text of revisions; if there are none, the primary has it.
+    pub stores: Vec<String>,
     /// What the page at / shows of each member.
     pub members: Vec<serde_json::Value>,
 }
@@ -52,17 +54,19 @@ impl Hosts {
                 .map_or_else(|| "http://localhost".to_owned(), |web| format!("http://{}", web.full_name)),
             primary: providers("db-primary").next().map(|primary| primary.host.clone()).unwrap_or_default(),
             replicas: providers("db-replica").map(|replica| replica.host.clone()).collect(),
+            stores: providers("db-store").map(|store| store.host.clone()).collect(),
             members: desired.members.iter().map(member_data).collect(),
         }
     }
 
     /// Those of seeding, which are no set's, so that any set can use the seed.
-    pub fn of_seeding() -> Self {
+    pub fn of_seeding(store: bool) -> Self {
         Self {
             set: "seed".to_owned(),
             server: "http://localhost".to_owned(),
-            primary: "localhost".to_owned(),
+            primary: "primary".to_owned(),
             replicas: Vec::new(),
+            stores: store.then(|| "store".to_owned()).into_iter().collect(),
             members: Vec::new(),
         }
     }
@@ -127,7 +131,7 @@ fn data(set: &Set, hosts: &Hosts) -> Result<Vec<u8>> {
         "set": hosts.set,
         "server": hosts.server,
         "commons": set::commons(&set.wikis).map(|(_, commons)| commons.db.as_str()),
-        "databases": {"primary": hosts.primary, "replicas": hosts.replicas},
+        "databases": {"primary": hosts.primary, "replicas": hosts.replicas, "stores": hosts.stores},
         "wikis": wikis,
         "description": set.description,
         "members": hosts.members,
@@ -225,7 +229,7 @@ mod tests {
         let set = set(
             "sources:\n  old: {deb: mediawiki}\nwikis:\n  el-voy: {db: elwikivoyage, lang: el, mediawiki: old}\n  files: {commons: true, private: true}\n",
         );
-        let files = render_for(&set, &Hosts { primary: "demo-dbprimary".into(), ..Hosts::of_seeding() }).unwrap();
+        let files = render_for(&set, &Hosts { primary: "demo-dbprimary".into(), ..Hosts::of_seeding(false) }).unwrap();
         assert!(text(&files, "db_mapping.php").contains("'el-voy' => 'elwikivoyage',"), "{}", text(&files, "db_mapping.php"));
         assert_eq!(text(&files, "htdocs/el-voy/mw"), "/srv/mediawiki/old");
         assert_eq!(text(&files, "htdocs/el-voy/images"), "/srv/images/el-voy");

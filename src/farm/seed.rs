@@ -17,6 +17,9 @@ use crate::source::Tree;
 const FORMAT: &[u8] = b"1";
 /// The role whose server makes the database files, and so decides their format.
 const DATABASE: &str = "mariadb";
+/// The database servers of a farm, by the names of their folders in its seed.
+const PRIMARY: &str = "primary";
+const STORE: &str = "store";
 /// What a wiki's seed was made from, in its folder.
 pub(super) const ABOUT: &str = "about.json";
 
@@ -24,8 +27,10 @@ pub(super) const ABOUT: &str = "about.json";
 #[derive(Clone, Debug)]
 pub struct SeedPlan {
     pub key: String,
-    /// Has `primary` (the database server's files) and `shared` (`images`, `cache`) once it is there.
+    /// Has a folder for each of the servers (its files) and `shared` (`images`, `cache`) once it is there.
     pub path: PathBuf,
+    /// Whether the text of revisions is in a database server of its own.
+    pub store: bool,
     pub wikis: Vec<WikiSeed>,
 }
 
@@ -42,6 +47,11 @@ pub struct WikiSeed {
 }
 
 impl SeedPlan {
+    /// The database servers that are filled.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [PRIMARY].into_iter().chain(self.store.then_some(STORE))
+    }
+
     /// Whether there is nothing to do.
     pub fn present(&self) -> bool {
         self.path.is_dir()
@@ -53,18 +63,23 @@ pub(super) fn folder(paths: &Paths) -> PathBuf {
     paths.cache.join("seeds")
 }
 
-/// The seed a set needs, after a look at its import files.
+/// Whether a farm's seed has the text of revisions in a database server of its own.
+pub fn has_store(seed: &Path) -> bool {
+    seed.join(STORE).is_dir()
+}
+
+/// The seed a set needs, after a look at its import files; `store` says whether it has a server for the text of revisions.
 ///
 /// # Errors
 /// [`crate::failure::Kind::SetFile`] where an import file is missing, empty, or not what its name says.
-pub fn desired(set: &Set, trees: &[Tree], images: &BTreeMap<String, Image>, paths: &Paths) -> Result<SeedPlan> {
+pub fn desired(set: &Set, store: bool, trees: &[Tree], images: &BTreeMap<String, Image>, paths: &Paths) -> Result<SeedPlan> {
     check(set)?;
     let known = known(&folder(paths).join("wiki"));
     let mut wikis = Vec::new();
     for (name, wiki) in &set.wikis {
         let tree = trees.iter().find(|tree| tree.name == wiki.mediawiki);
         let tree = tree.with_context(|| format!("the source {} was not worked out", wiki.mediawiki))?;
-        let parts = parts::of_wiki(set, name, wiki, tree, paths)?;
+        let parts = parts::of_wiki(set, store, name, wiki, tree, paths)?;
         let key = parts::key(&parts);
         let path = folder(paths).join("wiki").join(&key[..16]);
         let present = path.is_dir();
@@ -72,9 +87,10 @@ pub fn desired(set: &Set, trees: &[Tree], images: &BTreeMap<String, Image>, path
         wikis.push(WikiSeed { wiki: name.clone(), key, path, present, why, parts });
     }
     let database = images.get(DATABASE).map_or("", |image| image.hash.as_str());
-    let key = digest([FORMAT, database.as_bytes()].into_iter().chain(wikis.iter().map(|wiki| wiki.key.as_bytes())));
+    let key =
+        digest([FORMAT, database.as_bytes(), &[u8::from(store)]].into_iter().chain(wikis.iter().map(|wiki| wiki.key.as_bytes())));
     let path = folder(paths).join("farm").join(&key[..16]);
-    Ok(SeedPlan { key, path, wikis })
+    Ok(SeedPlan { key, path, store, wikis })
 }
 
 /// Looks at all import files of a set, before anything is built or fetched for it.
@@ -122,7 +138,7 @@ mod tests {
             let set = crate::set::parse(&"demo".parse().unwrap(), Some(&at("demo.yaml")), text).unwrap();
             let name: SourceName = "mediawiki".parse().unwrap();
             let tree = crate::source::desired(&name, &set.sources[&name], &Archive::default(), &paths);
-            desired(&set, &[tree], &BTreeMap::new(), &paths)
+            desired(&set, text.contains("dbstore"), &[tree], &BTreeMap::new(), &paths)
         }
 
         /// As if the plan's wikis had been seeded.
@@ -146,6 +162,17 @@ mod tests {
         assert_ne!(before.key, after.key);
         assert!(after.wikis[0].present);
         assert_eq!((after.wikis[1].present, after.wikis[1].why.as_str()), (false, "import file el.xml changed"));
+    }
+
+    #[test]
+    fn text_in_a_store_makes_another_seed() {
+        let sandbox = Sandbox::new();
+        let before = sandbox.plan("wikis:\n  a: {}\n").unwrap();
+        sandbox.seeded(&before);
+        let after = sandbox.plan("wikis:\n  a: {}\nmembers:\n  dbstore: {}\n").unwrap();
+        assert_ne!(before.key, after.key);
+        assert_eq!(after.wikis[0].why, "where its text is changed");
+        assert_eq!(after.servers().collect::<Vec<_>>(), ["primary", "store"]);
     }
 
     #[test]

@@ -121,6 +121,9 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     };
     let existing = Existing::of(&containers, name);
     let kept = existing.seed.clone().filter(|seed| seed.exists());
+    if let Some(seed) = &kept {
+        check_store(&ingredients, seed)?;
+    }
     if let (Some(number), Some(seed)) = (existing.number, &kept) {
         let desired = resolved(session, &ingredients, &existing, number, seed)?;
         if plan::is_up(&desired, &containers) {
@@ -160,6 +163,18 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     drop(numbering);
     apply(session, report, vec![members], &native, OnFailure::Stop)?;
     Ok(endpoints(&desired))
+}
+
+/// Refuses to give a set that exists a server for the text of revisions, or to take it away: where the text is stands in the
+/// databases that it was created with.
+fn check_store(ingredients: &Ingredients, seed: &Path) -> Result<()> {
+    if farm::has_store(seed) == ingredients.store {
+        return Ok(());
+    }
+    let (set, was) = (&ingredients.set.name, if ingredients.store { "without" } else { "with" });
+    Err(Failure::new(Kind::Failed, format!("set {set} was created {was} a server for the text of its pages (dbstore)"))
+        .hint(format!("`podfarm reset {set}` makes it anew as its file says, and drops the edits"))
+        .into())
 }
 
 fn endpoints(desired: &Desired) -> Vec<Endpoint> {

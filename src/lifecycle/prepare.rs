@@ -17,6 +17,8 @@ use crate::source::{self, Tree};
 /// A set with the identities of everything it is made from.
 pub(super) struct Ingredients {
     pub set: Set,
+    /// Whether it has a server for the text of revisions.
+    pub store: bool,
     pub images: BTreeMap<String, Image>,
     pub trees: Vec<Tree>,
 }
@@ -48,7 +50,8 @@ impl Ingredients {
             source::check(tree, &set)?;
         }
         farm::check(&set)?;
-        Ok(Self { set, images, trees })
+        let store = resolve::provides(&set, &session.roles, "db-store")?;
+        Ok(Self { set, store, images, trees })
     }
 
     /// Image tag by role.
@@ -58,7 +61,7 @@ impl Ingredients {
 
     /// The farm's seed, which there may be already.
     pub(super) fn seed(&self, session: &Session<'_>) -> Result<SeedPlan> {
-        farm::desired(&self.set, &self.trees, &self.images, &session.paths)
+        farm::desired(&self.set, self.store, &self.trees, &self.images, &session.paths)
     }
 }
 

@@ -46,7 +46,7 @@ struct Draft<'a> {
     role: &'a Role,
     kind: &'a Kind,
     options: BTreeMap<String, String>,
-    /// Those of the role's mounts that this set calls for.
+    /// Those of the role's and the kind's mounts that this set calls for.
     mounts: Vec<&'a Mount>,
 }
 
@@ -56,6 +56,14 @@ struct Draft<'a> {
 /// As [`resolve`].
 pub fn roles_of(set: &Set, roles: &Roles) -> Result<BTreeSet<String>> {
     Ok(drafts(set, roles)?.iter().map(|draft| draft.role_name.to_owned()).collect())
+}
+
+/// Whether a set has a member that provides a service.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn provides(set: &Set, roles: &Roles, service: &str) -> Result<bool> {
+    Ok(drafts(set, roles)?.iter().any(|draft| draft.kind.provides.iter().any(|provided| provided == service)))
 }
 
 /// Names, numbers, addresses, ports and command lines of all members of a set.
@@ -138,7 +146,7 @@ fn drafts<'a>(set: &Set, roles: &'a Roles) -> Result<Vec<Draft<'a>>> {
     drafts.sort_by(|a, b| a.name.cmp(&b.name));
     let provided: BTreeSet<String> = drafts.iter().flat_map(|draft| draft.kind.provides.iter().cloned()).collect();
     for draft in &mut drafts {
-        draft.mounts = draft.role.mounts.iter().filter(|mount| mount.applies(&provided)).collect();
+        draft.mounts = draft.role.mounts.iter().chain(&draft.kind.mounts).filter(|mount| mount.applies(&provided)).collect();
     }
     if let Some(twice) = drafts.windows(2).find(|pair| pair[0].name == pair[1].name) {
         let name = twice[0].name.as_str();

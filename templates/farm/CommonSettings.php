@@ -44,14 +44,17 @@ $wgSecretKey = hash_hmac( 'sha256', $farm->data['set'], $wgDBpassword );
 $wgAuthenticationTokenVersion = '1';
 $wgLBFactoryConf = ( static function ( Farm $farm, bool $seeding, string $user, string $password ): array {
 	$primary = $farm->data['databases']['primary'];
-	$replicas = $seeding ? [] : $farm->data['databases']['replicas'] ?? [];
+	$replicas = $farm->data['databases']['replicas'];
 	$loads = [ $primary => $replicas ? 0 : 1 ] + array_fill_keys( $replicas, 1 );
+	$hosts = [ ...array_keys( $loads ), ...$farm->data['databases']['stores'] ];
+	$addresses = $seeding ? array_map( static fn ( $host ) => "localhost:/run/mysqld/$host/mysqld.sock", $hosts ) : $hosts;
 	return [
 		'class' => 'Wikimedia\Rdbms\LBFactoryMulti',
 		'sectionsByDB' => [],
 		'sectionLoads' => [ 'DEFAULT' => $loads ],
 		'groupLoadsBySection' => [ 'DEFAULT' => $replicas ? [ 'dump' => array_fill_keys( $replicas, 1 ) ] : [] ],
-		'hostsByName' => $seeding ? [ $primary => 'localhost:/run/mysqld/mysqld.sock' ] : array_combine( array_keys( $loads ), array_keys( $loads ) ),
+		'hostsByName' => array_combine( $hosts, $addresses ),
+		'externalLoads' => array_map( static fn ( $store ) => [ $store => 1 ], $farm->stores() ),
 		'serverTemplate' => [
 			'type' => 'mysql',
 			'user' => $user,
@@ -62,6 +65,13 @@ $wgLBFactoryConf = ( static function ( Farm $farm, bool $seeding, string $user, 
 		],
 	];
 } )( $farm, $farmSeeding, $wgDBuser, $wgDBpassword );
+
+# The text of revisions, if it is kept elsewhere. What seeding stored is everywhere; what is new goes to one or another.
+
+if ( $farm->stores() ) {
+	$wgExternalStores = [ 'DB' ];
+	$wgDefaultExternalStore = array_map( static fn ( $cluster ) => "DB://$cluster", $farm->clusters( $farmSeeding ) );
+}
 
 # Caches. In the database, so that command lines and every php-fpm see the same, and so that a seed holds a warm one;
 # MediaWiki uses APCu by itself for what may differ between hosts.

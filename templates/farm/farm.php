@@ -8,7 +8,8 @@
  *       "set": "demo",
  *       "server": "http://demo-mw.demo.lan",          the farm's own address: for command lines, which have no browser to ask
  *       "commons": "commonswiki",                     database of the wiki whose files all others may use, or null
- *       "databases": {"primary": "demo-dbprimary", "replicas": ["demo-dbreplica1"]},
+ *       "databases": {"primary": "demo-dbprimary", "replicas": ["demo-dbreplica1"],
+ *                     "stores": ["demo-dbstore1"]},         servers that have the text of revisions
  *       "wikis": {                                    by database, every one that db_mapping.php has
  *         "elwikivoyage": {
  *           "source": "mediawiki",                    its code is /srv/mediawiki/<source>
@@ -27,6 +28,7 @@
 final class Farm {
 	public const CACHE = '/srv/cache';
 	public const IMAGES = '/srv/images';
+	private const SEEDED = 'seed';
 	public const LOGS = '/var/log/mediawiki';
 
 	/** @var array<string,string> directory => database */
@@ -94,6 +96,22 @@ final class Farm {
 			}
 		}
 		return $settings;
+	}
+
+	/**
+	 * The servers that have the text of revisions, by the names that addresses of text have for them. All begin with what
+	 * seeding stored, under a name of its own: any of them has it.
+	 *
+	 * @return array<string,string>
+	 */
+	public function stores(): array {
+		$stores = $this->data['databases']['stores'];
+		return $stores ? [ self::SEEDED => $stores[0] ] + array_combine( $stores, $stores ) : [];
+	}
+
+	/** Those of them that take new text. */
+	public function clusters( bool $seeding ): array {
+		return $seeding ? [ self::SEEDED ] : $this->data['databases']['stores'];
 	}
 
 	/** A settings array for $wgConf: the value for each database. */
