@@ -145,6 +145,8 @@ pub enum Mount {
     Farm { at: PathBuf },
     /// Each MediaWiki tree, read-only, at `<at>/<source>`.
     Sources { at: PathBuf },
+    /// The code that makes dumps, read-only, in sets that have a source of it.
+    Dumps { at: PathBuf },
     /// The set's own copy-on-write layer over a folder of the farm's seed.
     Seed { name: String, at: PathBuf },
 }

@@ -4,6 +4,7 @@
 //! the hash of those inputs, and never written again. A set's databases are copy-on-write layers over one.
 
 mod builder;
+mod dumps;
 mod inputs;
 mod parts;
 mod recipe;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use askama::Template;
 use serde_json::json;
 
+use super::dumps;
 use crate::builtin;
 use crate::desired::{Desired, Member, PublishedPort};
 use crate::set::{self, Set, Wiki};
@@ -36,6 +37,8 @@ pub struct Hosts {
     pub replicas: Vec<String>,
     /// Those that have the text of revisions; if there are none, the primary has it.
     pub stores: Vec<String>,
+    /// Where the dumps are published: `http://<host>:<port>`.
+    pub dumps_web: String,
     /// What the page at / shows of each member.
     pub members: Vec<serde_json::Value>,
 }
@@ -55,6 +58,7 @@ impl Hosts {
             primary: providers("db-primary").next().map(|primary| primary.host.clone()).unwrap_or_default(),
             replicas: providers("db-replica").map(|replica| replica.host.clone()).collect(),
             stores: providers("db-store").map(|store| store.host.clone()).collect(),
+            dumps_web: providers("dumps-web").next().and_then(web_address).unwrap_or_else(|| "http://localhost".to_owned()),
             members: desired.members.iter().map(member_data).collect(),
         }
     }
@@ -67,9 +71,15 @@ impl Hosts {
             primary: "primary".to_owned(),
             replicas: Vec::new(),
             stores: store.then(|| "store".to_owned()).into_iter().collect(),
+            dumps_web: "http://localhost".to_owned(),
             members: Vec::new(),
         }
     }
+}
+
+fn web_address(member: &Member) -> Option<String> {
+    let port = member.ports.iter().find(|port| port.name == "http")?;
+    Some(format!("http://{}:{}", member.full_name, port.port))
 }
 
 fn member_data(member: &Member) -> serde_json::Value {
@@ -97,7 +107,10 @@ struct MappedWiki<'a> {
 /// # Errors
 /// Where a template cannot be filled in.
 pub fn render(set: &Set, desired: &Desired) -> Result<BTreeMap<PathBuf, Rendered>> {
-    render_for(set, &Hosts::of(desired))
+    let hosts = Hosts::of(desired);
+    let mut files = render_for(set, &hosts)?;
+    files.extend(dumps::render(set, &hosts)?);
+    Ok(files)
 }
 
 /// As [`render`], for hosts that are no set's.

@@ -137,7 +137,8 @@ mod tests {
             fs::write(at("demo.yaml"), text).unwrap();
             let set = crate::set::parse(&"demo".parse().unwrap(), Some(&at("demo.yaml")), text).unwrap();
             let name: SourceName = "mediawiki".parse().unwrap();
-            let tree = crate::source::desired(&name, &set.sources[&name], &Archive::default(), &paths);
+            let contents = crate::source::Contents::MediaWiki;
+            let tree = crate::source::desired(&name, contents, &set.sources[&name], &Archive::default(), &paths);
             desired(&set, text.contains("dbstore"), &[tree], &BTreeMap::new(), &paths)
         }
 

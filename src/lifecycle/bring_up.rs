@@ -216,6 +216,7 @@ fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existin
             paths: &session.paths,
             images: &ingredients.tags(),
             trees: &trees,
+            dumps: ingredients.dumps.as_ref().map(|tree| tree.path.as_path()),
             seed: Some(seed),
             number,
             existing: &existing.members,

@@ -12,7 +12,7 @@ use crate::podman::Inventory;
 use crate::process::side_by_side;
 use crate::resolve;
 use crate::set::{self, Set, SetName};
-use crate::source::{self, Tree};
+use crate::source::{self, Contents, Tree};
 
 /// A set with the identities of everything it is made from.
 pub(super) struct Ingredients {
@@ -20,7 +20,10 @@ pub(super) struct Ingredients {
     /// Whether it has a server for the text of revisions.
     pub store: bool,
     pub images: BTreeMap<String, Image>,
+    /// The MediaWikis of its wikis.
     pub trees: Vec<Tree>,
+    /// The code that makes dumps.
+    pub dumps: Option<Tree>,
 }
 
 /// How far to prepare.
@@ -40,18 +43,22 @@ impl Ingredients {
         }
         let images = image::desired(&session.roles, &roles, &set.archive, set.base.as_deref())?;
         let used = |name: &&set::SourceName| set.wikis.values().any(|wiki| wiki.mediawiki == **name);
-        let trees: Vec<_> = set
-            .sources
-            .keys()
-            .filter(used)
-            .map(|name| source::desired(name, &set.sources[name], &set.archive, &session.paths))
-            .collect();
-        for tree in &trees {
+        let tree = |name: &set::SourceName, contents: Contents| {
+            source::desired(name, contents, &set.sources[name], &set.archive, &session.paths)
+        };
+        let trees: Vec<_> = set.sources.keys().filter(used).map(|name| tree(name, Contents::MediaWiki)).collect();
+        let dumps = set.dumps.as_ref().map(|dumps| tree(&dumps.source, Contents::Dumps));
+        for tree in trees.iter().chain(&dumps) {
             source::check(tree, &set)?;
         }
         farm::check(&set)?;
         let store = resolve::provides(&set, &session.roles, "db-store")?;
-        Ok(Self { set, store, images, trees })
+        Ok(Self { set, store, images, trees, dumps })
+    }
+
+    /// All its sources.
+    fn sources(&self) -> impl Iterator<Item = &Tree> {
+        self.trees.iter().chain(&self.dumps)
     }
 
     /// Image tag by role.
@@ -80,7 +87,7 @@ pub fn build(session: &Session<'_>, name: &SetName) -> Result<Report> {
 /// Whether there is nothing for [`prepare`] to do.
 pub(super) fn is_prepared(session: &Session<'_>, ingredients: &Ingredients, inventory: &Inventory, until: Until) -> Result<bool> {
     Ok(ingredients.images.values().all(|image| inventory.has_image(&image.tag))
-        && ingredients.trees.iter().all(Tree::present)
+        && ingredients.sources().all(Tree::present)
         && (until == Until::Built || ingredients.seed(session)?.present()))
 }
 
@@ -93,7 +100,7 @@ pub(super) fn prepare(
     report: &mut Report,
 ) -> Result<()> {
     let missing = image::missing(&ingredients.images, &inventory.images);
-    let trees: Vec<&Tree> = ingredients.trees.iter().filter(|tree| !tree.present()).collect();
+    let trees: Vec<&Tree> = ingredients.sources().filter(|tree| !tree.present()).collect();
     let base_missing = missing.iter().filter(|image| image.parent.is_none()).copied().collect::<Vec<_>>();
     let others = missing.iter().filter(|image| image.parent.is_some()).copied().collect::<Vec<_>>();
     if !is_prepared(session, ingredients, inventory, until)? {

@@ -28,7 +28,7 @@ pub(super) fn mount_folders(mount: &Mount, set: &Set, member: &MemberName, world
             ["data", "work"].iter().map(|layer| folder.join(member.as_str()).join(name).join(layer)).collect()
         }
         Mount::Farm { .. } => vec![folder.join("farm")],
-        Mount::Sources { .. } => Vec::new(),
+        Mount::Sources { .. } | Mount::Dumps { .. } => Vec::new(),
     }
 }
 
@@ -42,6 +42,7 @@ fn volumes(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> 
         Mount::Sources { at } => {
             world.trees.iter().map(|(name, path)| format!("{}:{}/{name}:ro", path.display(), at.display())).collect()
         }
+        Mount::Dumps { at } => world.dumps.iter().map(|path| format!("{}:{}:ro", path.display(), at.display())).collect(),
         Mount::Seed { name, at } => {
             let seed = world.seed.map(|seed| seed.join(name)).unwrap_or_default();
             vec![format!("{}:{}:O,upperdir={},workdir={}", seed.display(), at.display(), shown(0), shown(1))]

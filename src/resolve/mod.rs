@@ -30,6 +30,8 @@ pub struct World<'a> {
     pub images: &'a BTreeMap<String, String>,
     /// Folder on this machine by source name.
     pub trees: &'a [(String, std::path::PathBuf)],
+    /// The folder of the code that makes dumps.
+    pub dumps: Option<&'a Path>,
     /// The folder of the seed the set is, or will be, created from.
     pub seed: Option<&'a Path>,
     pub number: u8,

@@ -53,6 +53,7 @@ fn placeholder_value(
             "address" => member.address.to_string(),
             "network" => network.to_owned(),
             "databases" => joined(set.wikis.values().map(|wiki| wiki.db.to_string()).collect()),
+            "dumps" => set.dumps.as_ref().map(|dumps| dumps.source.to_string()).unwrap_or_default(),
             "wikis" => joined(set.wikis.keys().map(ToString::to_string).collect()),
             _ => return None,
         },

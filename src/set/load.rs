@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::yaml::{SetFile, SourceFile, WikiFile};
-use super::{Archive, Member, MemberName, Set, SetName, Source, SourceName, Wiki, WikiName};
+use super::yaml::{SetFile, WikiFile};
+use super::{Member, MemberName, Set, SetName, Source, SourceName, Wiki, WikiName};
 use crate::builtin;
 use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
@@ -82,7 +82,8 @@ pub fn parse(name: &SetName, file: Option<&Path>, text: &str) -> Result<Set> {
     checker.set(name, file, written)
 }
 
-struct Checker<'a> {
+/// Looks at what is written, and refuses what is wrong.
+pub(super) struct Checker<'a> {
     shown: &'a str,
     text: &'a str,
     folder: &'a Path,
@@ -101,11 +102,12 @@ impl Checker<'_> {
         }
         let mut sources = BTreeMap::new();
         for (source_name, source) in written.sources.0 {
-            let source = self.source(&source_name, source)?;
+            let source = self.source(&["sources", source_name.as_str()], source)?;
             sources.insert(source_name, source);
         }
         let default_source: SourceName = "mediawiki".parse().expect("a good name");
         sources.entry(default_source.clone()).or_insert(Source::Deb { package: "mediawiki".to_owned(), suite: None });
+        let dumps = self.dumps(written.dumps, &mut sources)?;
         let mut wikis = BTreeMap::new();
         for (wiki_name, wiki) in written.wikis.0 {
             let wiki = self.wiki(&wiki_name, wiki.unwrap_or_default(), &sources, &default_source)?;
@@ -124,83 +126,10 @@ impl Checker<'_> {
             archive,
             base: written.base,
             sources,
+            dumps,
             wikis,
             members,
         })
-    }
-
-    fn archive(&self, archive: &Archive) -> Result<()> {
-        if !is_word(&archive.suite) {
-            return Err(self.wrong(
-                &["archive", "suite"],
-                format!("{:?} is no suite", archive.suite),
-                "write a code name such as bookworm",
-            ));
-        }
-        if let Some(moment) = &archive.snapshot {
-            let digits =
-                |range: std::ops::Range<usize>| moment.get(range).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
-            let good = moment.len() == 16 && digits(0..8) && digits(9..15) && &moment[8..9] == "T" && moment.ends_with('Z');
-            if !good {
-                return Err(self.wrong(
-                    &["archive", "snapshot"],
-                    format!("{moment:?} is no moment of the archive"),
-                    "write it as 20261101T000000Z",
-                ));
-            }
-        }
-        if let Some(mirror) = &archive.mirror {
-            let good = ["http://", "https://", "file:///"].iter().any(|scheme| mirror.starts_with(scheme))
-                && !mirror.contains(char::is_whitespace);
-            if !good {
-                return Err(self.wrong(
-                    &["archive", "mirror"],
-                    format!("{mirror:?} is no mirror"),
-                    "write a URL that begins with http://, https:// or file:///",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn source(&self, name: &SourceName, written: SourceFile) -> Result<Source> {
-        let at = ["sources", name.as_str()];
-        match written {
-            SourceFile { deb: Some(package), suite, git: None, commit: None, path: None } => {
-                if !is_word(&package) || suite.as_deref().is_some_and(|suite| !is_word(suite)) {
-                    return Err(self.wrong(
-                        &at,
-                        "the package or the suite is none".to_owned(),
-                        "write {deb: mediawiki, suite: trixie}",
-                    ));
-                }
-                Ok(Source::Deb { package, suite })
-            }
-            SourceFile { git: Some(url), commit: Some(commit), deb: None, suite: None, path: None } => {
-                let full = matches!(commit.len(), 40 | 64) && commit.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-                if !full {
-                    return Err(self.wrong(
-                        &at,
-                        format!("{commit:?} is no full commit"),
-                        "write all 40 hexadecimal digits, as `git rev-parse` prints them: a branch or a tag can move",
-                    ));
-                }
-                if url.starts_with('-') {
-                    return Err(self.wrong(&at, format!("{url:?} is no git url"), "write a URL or a path"));
-                }
-                let local = !url.contains("://") && !url.contains(':');
-                let url = if local { self.path(&url).display().to_string() } else { url };
-                Ok(Source::Git { url, commit })
-            }
-            SourceFile { path: Some(path), deb: None, suite: None, git: None, commit: None } => {
-                Ok(Source::Path(self.path(&path)))
-            }
-            _ => Err(self.wrong(
-                &at,
-                "a source is one of three things".to_owned(),
-                "write {deb: PACKAGE}, {deb: PACKAGE, suite: SUITE}, {git: URL, commit: COMMIT} or {path: FOLDER}",
-            )),
-        }
     }
 
     fn wiki(
@@ -310,11 +239,11 @@ impl Checker<'_> {
         })
     }
 
-    fn path(&self, written: &str) -> PathBuf {
+    pub(super) fn path(&self, written: &str) -> PathBuf {
         crate::paths::expand(written, self.folder)
     }
 
-    fn wrong(&self, at: &[&str], what: String, hint: &str) -> anyhow::Error {
+    pub(super) fn wrong(&self, at: &[&str], what: String, hint: &str) -> anyhow::Error {
         wrong(self.shown, self.text, at, &what, hint)
     }
 }
@@ -354,11 +283,4 @@ fn line_of(text: &str, keys: &[&str]) -> Option<usize> {
         indent = line.len() - line.trim_start().len();
     }
     line_number
-}
-
-/// A word of the kind Debian uses for packages and suites.
-fn is_word(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with('-')
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'+' | b'_'))
 }

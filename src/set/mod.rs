@@ -2,6 +2,7 @@
 
 mod load;
 mod names;
+mod origin;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct Set {
     /// A registry image, by digest, to use as the base instead of bootstrapping one.
     pub base: Option<String>,
     pub sources: BTreeMap<SourceName, Source>,
+    /// The code that makes dumps; `None` for the built-in run.
+    pub dumps: Option<Dumps>,
     pub wikis: BTreeMap<WikiName, Wiki>,
     pub members: BTreeMap<MemberName, Member>,
 }
@@ -56,6 +59,14 @@ pub enum Source {
     Git { url: String, commit: String },
     /// A folder on this machine, mounted live.
     Path(PathBuf),
+}
+
+/// The code that makes dumps: one of the sources, which holds operations-dumps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dumps {
+    pub source: SourceName,
+    /// Whether the source itself is written under `dumps`.
+    pub inline: bool,
 }
 
 /// One wiki of the farm.

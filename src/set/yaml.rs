@@ -22,6 +22,8 @@ pub(super) struct SetFile {
     #[serde(default)]
     pub sources: UniqueMap<SourceName, SourceFile>,
     #[serde(default)]
+    pub dumps: Option<DumpsFile>,
+    #[serde(default)]
     pub wikis: UniqueMap<WikiName, Option<WikiFile>>,
     #[serde(default)]
     pub members: UniqueMap<MemberName, Option<MemberFile>>,
@@ -35,6 +37,42 @@ pub(super) struct SourceFile {
     pub git: Option<String>,
     pub commit: Option<String>,
     pub path: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DumpsFile {
+    pub source: SourceOf,
+}
+
+/// A source by its name, or one that is written where it is used.
+#[derive(Clone, Debug)]
+pub(super) enum SourceOf {
+    Name(String),
+    Own(SourceFile),
+}
+
+impl<'de> Deserialize<'de> for SourceOf {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SourceVisitor;
+        impl<'de> Visitor<'de> for SourceVisitor {
+            type Value = SourceOf;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a source, a folder, or {git: URL, commit: COMMIT}")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<SourceOf, E> {
+                let path = SourceFile { path: Some(text.to_owned()), deb: None, suite: None, git: None, commit: None };
+                Ok(if text.contains('/') { SourceOf::Own(path) } else { SourceOf::Name(text.to_owned()) })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SourceOf, A::Error> {
+                SourceFile::deserialize(de::value::MapAccessDeserializer::new(map)).map(SourceOf::Own)
+            }
+        }
+        deserializer.deserialize_any(SourceVisitor)
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

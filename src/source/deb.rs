@@ -53,12 +53,19 @@ pub(super) fn run(package: &Package<'_>, tree: &Tree, base: &str, out: &Path) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Contents;
 
     #[test]
     fn the_package_is_fetched_in_the_base_image() {
         let archive = Archive { mirror: Some("file:///srv/debian".into()), ..Archive::default() };
         let package = Package { package: "mediawiki", suite: "trixie", archive: &archive };
-        let tree = Tree { name: "mw".parse().unwrap(), id: "0123456789abcdef".into(), path: "/c/sources/0".into(), live: false };
+        let tree = Tree {
+            name: "mw".parse().unwrap(),
+            contents: Contents::MediaWiki,
+            id: "0123456789abcdef".into(),
+            path: "/c/sources/0".into(),
+            live: false,
+        };
         let expected = "podman run --rm --name podfarm-source-0123456789ab --label 'podfarm.source=0123456789abcdef' \
                         --network=host --pull=never --volume /c/part:/out --volume /srv/debian:/srv/debian:ro \
                         localhost/podfarm/base:1 /out/fetch-deb mediawiki trixie bookworm";

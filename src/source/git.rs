@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::submodules;
+use super::{Tree, place, submodules};
 use crate::failure::{Failure, Kind};
 use crate::image::digest;
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::process::{Argv, CommandError, Input, Runner};
 use crate::progress::Progress;
-use crate::set::{Set, SourceName};
+use crate::set::Set;
 
 /// What fetching needs besides what is fetched.
 pub(super) struct Git<'a> {
@@ -30,7 +30,7 @@ pub(super) struct Git<'a> {
 pub(super) fn fetch(
     url: &str,
     commit: &str,
-    name: &SourceName,
+    tree: &Tree,
     set: &Set,
     out: &Path,
     paths: &Paths,
@@ -38,10 +38,10 @@ pub(super) fn fetch(
 ) -> Result<()> {
     // Asking for a password would wait for an answer for ever.
     let runner = Runner::new().env("GIT_TERMINAL_PROMPT", "0").env("GIT_LFS_SKIP_SMUDGE", "1");
-    let git = Git { runner, paths, progress, task: format!("source {name}") };
+    let git = Git { runner, paths, progress, task: format!("source {}", tree.name) };
     match git.export(url, commit, &out.join("tree")) {
         Err(error) if error.downcast_ref::<NoSuchCommit>().is_some_and(|missing| missing.0 == commit) => Err(set.wrong(
-            &["sources", name.as_str()],
+            &place(tree, set),
             &format!("{url} has no commit {commit}"),
             "see `git log` in a clone of it; a commit that was never pushed, or that was rewritten, is not there",
         )),

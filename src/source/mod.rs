@@ -1,4 +1,4 @@
-//! Sources: the trees of MediaWiki that a set's wikis run on, as folders on this machine.
+//! Sources: the MediaWiki that a set's wikis run on, and the code that makes dumps, as folders on this machine.
 //!
 //! A Debian package and a git commit are fetched once, into a folder of the cache named by the hash of what was asked for,
 //! and never written again. A path is used as it is, so that an edited file shows at once.
@@ -27,10 +27,43 @@ pub use version::{mediawiki_version, schema_version};
 /// Changes when the way trees are made from sources does.
 const FORMAT: &[u8] = b"1";
 
+/// What a source is used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    MediaWiki,
+    /// operations-dumps, which makes dumps.
+    Dumps,
+}
+
+impl Contents {
+    fn name(self) -> &'static str {
+        match self {
+            Self::MediaWiki => "MediaWiki",
+            Self::Dumps => "operations-dumps",
+        }
+    }
+
+    /// By these it is known.
+    fn parts(self) -> &'static [&'static str] {
+        match self {
+            Self::MediaWiki => &["includes/Defines.php", "index.php", "maintenance"],
+            Self::Dumps => &["xmldumps-backup/worker.py", "xmldumps-backup/defaults.conf", "xmldumps-backup/dumps"],
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::MediaWiki => "name the folder that has index.php, includes and maintenance",
+            Self::Dumps => "name the top folder of a checkout, which has xmldumps-backup in it",
+        }
+    }
+}
+
 /// A source as a folder that members see read-only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     pub name: SourceName,
+    pub contents: Contents,
     /// The hash of what was asked for: package, suite and archive, or url and commit, or the path.
     pub id: String,
     pub path: PathBuf,
@@ -46,7 +79,7 @@ impl Tree {
 }
 
 /// The tree of a source. No I/O.
-pub fn desired(name: &SourceName, source: &Source, archive: &Archive, paths: &Paths) -> Tree {
+pub fn desired(name: &SourceName, contents: Contents, source: &Source, archive: &Archive, paths: &Paths) -> Tree {
     let fields: Vec<&[u8]> = match source {
         Source::Deb { package, suite } => vec![
             b"deb",
@@ -60,33 +93,33 @@ pub fn desired(name: &SourceName, source: &Source, archive: &Archive, paths: &Pa
         Source::Path(path) => vec![b"path", path.as_os_str().as_encoded_bytes()],
     };
     let id = digest(fields);
+    let name = name.clone();
     match source {
-        Source::Path(path) => Tree { name: name.clone(), id, path: path.clone(), live: true },
-        _ => Tree { name: name.clone(), path: paths.cache.join("sources").join(&id[..16]), id, live: false },
+        Source::Path(path) => Tree { name, contents, id, path: path.clone(), live: true },
+        _ => Tree { name, contents, path: paths.cache.join("sources").join(&id[..16]), id, live: false },
     }
 }
 
-/// Refuses a tree that is there and is no MediaWiki. One that has to be fetched yet is looked at when it is.
+/// Refuses a tree that is there and is not what it is used as. One that has to be fetched yet is looked at when it is.
 ///
 /// # Errors
 /// [`crate::failure::Kind::SetFile`], saying what is not there.
 pub fn check(tree: &Tree, set: &Set) -> Result<()> {
-    if tree.present() { check_folder(&tree.path, &tree.name, set) } else { Ok(()) }
+    if tree.present() { check_folder(&tree.path, tree, set) } else { Ok(()) }
 }
 
-fn check_folder(folder: &Path, name: &SourceName, set: &Set) -> Result<()> {
-    let at = ["sources", name.as_str()];
+fn check_folder(folder: &Path, tree: &Tree, set: &Set) -> Result<()> {
+    let at = place(tree, set);
+    let contents = tree.contents;
     if !folder.is_dir() {
-        return Err(set.wrong(&at, &format!("there is no folder {}", folder.display()), "write where MediaWiki's code is"));
+        let hint = format!("write where {}'s code is", contents.name());
+        return Err(set.wrong(&at, &format!("there is no folder {}", folder.display()), &hint));
     }
-    if let Some(lacking) = ["includes/Defines.php", "index.php", "maintenance"].iter().find(|part| !folder.join(part).exists()) {
-        return Err(set.wrong(
-            &at,
-            &format!("{} is no MediaWiki: it has no {lacking}", folder.display()),
-            "name the folder that has index.php, includes and maintenance",
-        ));
+    if let Some(lacking) = contents.parts().iter().find(|part| !folder.join(part).exists()) {
+        let what = format!("{} is no {}: it has no {lacking}", folder.display(), contents.name());
+        return Err(set.wrong(&at, &what, contents.hint()));
     }
-    if !folder.join("vendor/autoload.php").exists() {
+    if contents == Contents::MediaWiki && !folder.join("vendor/autoload.php").exists() {
         return Err(set.wrong(
             &at,
             "this MediaWiki has no vendor/autoload.php, so the libraries it needs are missing",
@@ -94,6 +127,14 @@ fn check_folder(folder: &Path, name: &SourceName, set: &Set) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// The keys of the set file under which a source stands.
+fn place<'a>(tree: &'a Tree, set: &Set) -> [&'a str; 2] {
+    match &set.dumps {
+        Some(dumps) if dumps.inline && tree.contents == Contents::Dumps => ["dumps", "source"],
+        _ => ["sources", tree.name.as_str()],
+    }
 }
 
 /// Fetches a tree, unless it is there. `base` is the tag of the set's base image, in which Debian packages are fetched.
@@ -118,7 +159,7 @@ pub fn prepare(tree: &Tree, base: &str, set: &Set, podman: &Podman, paths: &Path
             let package = deb::Package { package, suite: suite.as_ref().unwrap_or(&set.archive.suite), archive: &set.archive };
             deb::fetch(&package, tree, base, &part, podman)
         }
-        Source::Git { url, commit } => git::fetch(url, commit, &tree.name, set, &part, paths, progress),
+        Source::Git { url, commit } => git::fetch(url, commit, tree, set, &part, paths, progress),
         Source::Path(_) => Ok(()),
     };
     progress.finish(&task);
@@ -127,7 +168,7 @@ pub fn prepare(tree: &Tree, base: &str, set: &Set, podman: &Podman, paths: &Path
             Kind::SetFile => error,
             _ => error.context(format!("source {} could not be fetched", tree.name)),
         })
-        .and_then(|()| check_folder(&part.join("tree"), &tree.name, set))
+        .and_then(|()| check_folder(&part.join("tree"), tree, set))
         .and_then(|()| {
             fs::rename(part.join("tree"), &tree.path).with_context(|| format!("{}: cannot be written", tree.path.display()))
         });
@@ -172,7 +213,7 @@ mod tests {
 
     fn tree(set: &Set) -> Tree {
         let name: SourceName = "mw".parse().unwrap();
-        desired(&name, &set.sources[&name], &set.archive, &paths())
+        desired(&name, Contents::MediaWiki, &set.sources[&name], &set.archive, &paths())
     }
 
     #[test]
@@ -180,7 +221,7 @@ mod tests {
         let name: SourceName = "mediawiki".parse().unwrap();
         let package = |suite: Option<&str>| Source::Deb { package: "mediawiki".into(), suite: suite.map(str::to_owned) };
         let archive = Archive::default();
-        let of = |source: &Source, archive: &Archive| desired(&name, source, archive, &paths()).id;
+        let of = |source: &Source, archive: &Archive| desired(&name, Contents::MediaWiki, source, archive, &paths()).id;
         assert_eq!(of(&package(None), &archive), of(&package(Some("bookworm")), &archive));
         assert_ne!(of(&package(None), &archive), of(&package(Some("trixie")), &archive));
         let pinned = Archive { snapshot: Some("20261101T000000Z".into()), ..Archive::default() };

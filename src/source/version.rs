@@ -49,11 +49,13 @@ fn schema_files(tree: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Contents;
 
     #[test]
     fn a_live_tree_is_known_by_its_version_and_tables() {
         let folder = tempfile::tempdir().unwrap();
-        let tree = Tree { name: "mw".parse().unwrap(), id: "x".into(), path: folder.path().into(), live: true };
+        let contents = Contents::MediaWiki;
+        let tree = Tree { name: "mw".parse().unwrap(), contents, id: "x".into(), path: folder.path().into(), live: true };
         for path in ["includes", "sql/mysql"] {
             fs::create_dir_all(folder.path().join(path)).unwrap();
         }

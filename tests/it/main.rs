@@ -10,6 +10,7 @@ mod imports;
 mod invariants;
 mod killed;
 mod machine;
+mod mwbzutils;
 mod names;
 mod ports;
 mod ran;

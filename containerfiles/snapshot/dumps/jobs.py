@@ -3,7 +3,7 @@
 import os
 import time
 
-from . import commands, multistream
+from . import commands
 
 TABLES = {
     "sitestatstable": "site_stats", "imagetable": "image", "pagelinkstable": "pagelinks", "categorylinkstable": "categorylinks",
@@ -74,7 +74,8 @@ def seven_zip(run, out):
 
 
 def recompress(run, out, index):
-    multistream.write(run.file("pages-articles.xml.bz2"), out, index)
+    tool = ["recompressxml", "--pagesperstream", "100", "--buildindex", index, "--outpath", out]
+    commands.pipe(run, [["bzip2", "-dc", run.file("pages-articles.xml.bz2")], tool])
 
 
 ALL = {name: table(of) for name, of in TABLES.items()}

@@ -46,6 +46,19 @@ def find_wiki(name):
     return None
 
 
+def publish(wiki):
+    """Asks the host that stores the dumps to send them to the web server now, and waits for it a while."""
+    if wiki.private or not os.path.isdir(PUBLISH):
+        return
+    request = f"{PUBLISH}/{socket.gethostname()}-{os.getpid()}-{wiki.db}"
+    replace(request, "")
+    for _ in range(600):
+        if not os.path.exists(request):
+            return
+        time.sleep(0.1)
+    print("the web server has not got the dumps yet; dumpsdata goes on trying", file=sys.stderr)
+
+
 class Teller:
     """Tells whoever called how it goes."""
 
@@ -181,18 +194,6 @@ class Run:
         from .jobs import ALL
 
         return [os.path.basename(self.file(file)) for file in ALL[job].files] if job in ALL else []
-
-    def publish(self):
-        """Asks the host that stores the dumps to send them to the web server now, and waits for it a while."""
-        if self.wiki.private or not os.path.isdir(PUBLISH):
-            return
-        request = f"{PUBLISH}/{socket.gethostname()}-{os.getpid()}-{self.wiki.db}"
-        replace(request, "")
-        for _ in range(600):
-            if not os.path.exists(request):
-                return
-            time.sleep(0.1)
-        print("the web server has not got the dumps yet; dumpsdata goes on trying", file=sys.stderr)
 
     def log(self, text):
         with open(f"{self.own}/dumplog.txt", "a", encoding="utf-8") as file:

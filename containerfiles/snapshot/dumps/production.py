@@ -1,0 +1,159 @@
+"""A run of operations-dumps' worker.py: started, watched, and told of as the built-in run is.
+
+worker.py writes what becomes of its jobs into dumpruninfo.json; why one failed stands in what it says."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+
+from . import commands
+from .run import DUMPS, FARM, Refused
+
+CODE = "/srv/operations-dumps/xmldumps-backup"
+CONFIGURATION = f"{FARM}/dumps/wikidump.conf"
+HOME = DUMPS  # where worker.py looks for .wikidump.conf
+# What worker.py calls a job, and is none: they make folders, links and sums.
+CHORES = ["noop", "createdirs", "latestlinks"]
+# worker.py touches its lock every ten seconds.
+LOCK_IS_STALE = 30
+OFTEN = 0.2
+
+
+def is_wanted():
+    return os.path.exists(CONFIGURATION)
+
+
+class Run:
+    def __init__(self, wiki, date, tell):
+        self.wiki, self.date, self.tell = wiki, date, tell
+        self.folder = f"{DUMPS}/{'private' if wiki.private else 'public'}/{wiki.db}/{date}"
+        self.own = f"{DUMPS}/private/{wiki.db}/{date}"
+        self.lock = f"{DUMPS}/private/{wiki.db}/lock_{date}"
+        self.names, self.before = [], {}
+        self.wanted = None  # the jobs that there are to do, when that is known
+        self.began = {}  # when each was begun, and how much had been said before
+        self.told = {}  # why each failed; None for those that are done
+        self.said = []
+
+    def do(self, names):
+        """Does what is to be done; tells whether all of it is done."""
+        if not os.access(f"{CODE}/worker.py", os.R_OK):
+            raise Refused("the user dumpsgen cannot read operations-dumps: `chmod -R o+rX` its folder")
+        self.clear_lock()
+        os.makedirs(self.own, exist_ok=True)
+        self.names, self.before = names, self.states()
+        again = bool(self.before) and all(state["status"] == "done" for state in self.before.values())
+        process = subprocess.Popen(
+            self.command(again),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            env=os.environ | {"HOME": HOME, "PYTHONUNBUFFERED": "1"},
+        )
+        listener = threading.Thread(target=self.listen, args=[process.stdout])
+        listener.start()
+        while listener.is_alive():
+            listener.join(OFTEN)
+            self.watch()
+        return self.close(process.wait())
+
+    def command(self, again):
+        command = ["python3", f"{CODE}/worker.py", "--configfile", CONFIGURATION, "--date", self.date, "--log", "--exclusive"]
+        if self.names:
+            command += ["--job", ",".join(self.names), "--prereqs", "--cleanup"]
+        else:
+            command += ["--cleanup"] if again else ["--skipdone"]
+        return [*command, self.wiki.db]
+
+    def clear_lock(self):
+        """Removes the lock of a run that was killed. Whoever is at work touches his every ten seconds."""
+        try:
+            touched = os.stat(self.lock).st_mtime
+            with open(self.lock, encoding="utf-8") as file:
+                host, _, process = file.read().strip().rpartition(" ")
+            gone = host == socket.getfqdn() and not is_worker(process)
+            while not gone and time.time() < touched + LOCK_IS_STALE:
+                time.sleep(OFTEN)
+                if os.stat(self.lock).st_mtime != touched:
+                    raise Refused(f"{self.wiki.db} {self.date} is being dumped already, by {host} process {process}")
+            os.remove(self.lock)
+        except FileNotFoundError:  # there is none, or its run has ended
+            pass
+
+    def listen(self, output):
+        with open(f"{self.own}/output.txt", "a", encoding="utf-8") as log:
+            for line in output:
+                self.said.append(line.rstrip("\n"))
+                log.write(line)
+                log.flush()
+
+    def states(self):
+        try:
+            with open(f"{self.folder}/dumpruninfo.json", encoding="utf-8") as file:
+                return json.load(file)["jobs"]
+        except (OSError, ValueError, KeyError):
+            return {}
+
+    def watch(self):
+        """Tells what has changed."""
+        states = self.states()
+        changed = {job: state["status"] for job, state in states.items() if state != self.before.get(job)}
+        if self.wanted is None and set(changed.values()) - {"waiting"}:
+            self.plan(states)
+        # What has ended is told before what has begun.
+        for job, status in sorted(changed.items(), key=lambda change: change[1]):
+            if job in self.told:
+                continue
+            if status == "done":
+                self.report(job)
+            elif status == "failed":
+                self.report(job, reason(self.said[self.began.get(job, (0, 0))[1] :]))
+            elif status == "in-progress" and job not in self.began:
+                self.began[job] = time.monotonic(), len(self.said)
+                self.tell.job(job, "in-progress", None, 0.0)
+
+    def plan(self, states):
+        """What there is to do, once worker.py has said what jobs there are."""
+        tables = [job for job in states if job.endswith("table")]
+        self.wanted = [job for name in self.names for job in (tables if name == "tables" else [name])]
+        if not self.names:
+            left = [job for job in sorted(states) if self.before.get(job, {}).get("status") != "done"]
+            self.wanted = left or sorted(states)
+        self.tell.plan(self.wanted)
+
+    def report(self, job, why=None):
+        began, _ = self.began.get(job, (time.monotonic(), None))
+        self.told[job] = why
+        self.tell.job(job, "failed" if why else "done", why, time.monotonic() - began)
+
+    def close(self, status):
+        """Tells what has not been told yet; returns whether all went well."""
+        self.watch()
+        states = self.states()
+        if self.wanted is None:
+            self.plan(states)
+        if not self.wanted:
+            raise Refused(reason(self.said))
+        for job in self.wanted:
+            if job in self.told:
+                continue
+            if job not in states and job not in CHORES:
+                self.report(job, f"there is no such job; there are {', '.join(sorted(states))}" if states else reason(self.said))
+            elif job in CHORES and status == 0:
+                self.report(job)
+            else:
+                self.report(job, f"it was not done: {reason(self.said)}")
+        return not any(self.told.values())
+
+
+def is_worker(process):
+    try:
+        with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
+            return "worker.py" in file.read()
+    except OSError:
+        return False
+
+
+def reason(lines):
+    return commands.reason("\n".join(lines))
