@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::builtin;
 use crate::failure::{Failure, Kind as FailureKind};
+use crate::image::BASE;
 use crate::paths::Paths;
 
 /// A role, as its role.yaml says.
@@ -301,6 +302,14 @@ impl Roles {
         }
         self.folders.insert(name, files);
         Ok(())
+    }
+
+    /// The same, with more files in the folder that all images share.
+    #[must_use]
+    pub fn with_shared(&self, files: BuildContext) -> Self {
+        let mut roles = self.clone();
+        roles.folders.entry(BASE.to_owned()).or_default().extend(files);
+        roles
     }
 
     /// The role that offers a kind of member.

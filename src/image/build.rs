@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{BASE, Image, REPOSITORY, base, hash, oci, order};
+use super::{BASE, Image, REPOSITORY, base, extra, hash, oci, order};
 use crate::failure::{Failure, Kind};
 use crate::lock::Lock;
 use crate::paths::Paths;
@@ -101,8 +101,9 @@ fn podman_build(image: &Image, base: &str, context: &Path) -> Argv {
     build = build.arg(format!("--pull={pull}")).arg(format!("--timestamp={}", base::epoch(&image.origin.archive)));
     // The host's network is there without a network, too, and reaches a mirror on this machine.
     build = build.args(["--network=host", "--build-arg", &format!("BASE={base}")]);
-    if let Some(mirror) = base::local_mirror(&image.origin.archive) {
-        build = build.args(["--volume", &format!("{mirror}:{mirror}:ro")]);
+    let archive = &image.origin.archive;
+    for folder in base::local_mirror(archive).into_iter().chain(extra::local(archive)) {
+        build = build.args(["--volume", &format!("{folder}:{folder}:ro")]);
     }
     build.args(argv::label_options(&image.labels())).args(["--tag", &image.tag]).arg(context.display().to_string())
 }

@@ -5,6 +5,7 @@
 
 mod base;
 mod build;
+mod extra;
 mod hash;
 mod oci;
 mod order;
@@ -21,6 +22,7 @@ use crate::set::Archive;
 
 pub use base::architecture;
 pub use build::{build_all, commands};
+pub use extra::files as extra_files;
 pub use hash::{digest, hex};
 
 /// The image that holds Debian and nothing else; also the folder of the files that all role images share.

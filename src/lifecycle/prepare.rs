@@ -11,6 +11,7 @@ use crate::plan::{Stage, Step, Work};
 use crate::podman::Inventory;
 use crate::process::side_by_side;
 use crate::resolve;
+use crate::role::Roles;
 use crate::set::{self, Set, SetName};
 use crate::source::{self, Contents, Tree};
 
@@ -19,6 +20,8 @@ pub(super) struct Ingredients {
     pub set: Set,
     /// Whether it has a server for the text of revisions.
     pub store: bool,
+    /// Roles, with what the set adds to their images.
+    pub roles: Roles,
     pub images: BTreeMap<String, Image>,
     /// The MediaWikis of its wikis.
     pub trees: Vec<Tree>,
@@ -41,7 +44,8 @@ impl Ingredients {
         if !set.wikis.is_empty() {
             roles.extend(farm::ROLES.iter().map(|role| (*role).to_owned()));
         }
-        let images = image::desired(&session.roles, &roles, &set.archive, set.base.as_deref())?;
+        let all = session.roles.with_shared(image::extra_files(&set)?);
+        let images = image::desired(&all, &roles, &set.archive, set.base.as_deref())?;
         let used = |name: &&set::SourceName| set.wikis.values().any(|wiki| wiki.mediawiki == **name);
         let tree = |name: &set::SourceName, contents: Contents| {
             source::desired(name, contents, &set.sources[name], &set.archive, &session.paths)
@@ -53,7 +57,7 @@ impl Ingredients {
         }
         farm::check(&set)?;
         let store = resolve::provides(&set, &session.roles, "db-store")?;
-        Ok(Self { set, store, images, trees, dumps })
+        Ok(Self { set, store, roles: all, images, trees, dumps })
     }
 
     /// All its sources.
@@ -113,14 +117,28 @@ pub(super) fn prepare(
     let bases: Stage = base_missing.iter().map(step).collect();
     announce(session, report, bases);
     if !session.dry_run {
-        image::build_all(&base_missing, &ingredients.images, &session.roles, &session.podman, &session.paths, session.progress)?;
+        image::build_all(
+            &base_missing,
+            &ingredients.images,
+            &ingredients.roles,
+            &session.podman,
+            &session.paths,
+            session.progress,
+        )?;
     }
     let rest: Stage = others.iter().map(step).chain(trees.iter().map(|tree| source_step(session, ingredients, tree))).collect();
     announce(session, report, rest);
     if !session.dry_run {
         std::thread::scope(|scope| {
             let images = scope.spawn(|| {
-                image::build_all(&others, &ingredients.images, &session.roles, &session.podman, &session.paths, session.progress)
+                image::build_all(
+                    &others,
+                    &ingredients.images,
+                    &ingredients.roles,
+                    &session.podman,
+                    &session.paths,
+                    session.progress,
+                )
             });
             let fetched = side_by_side(&trees, trees.len(), |tree| {
                 source::prepare(tree, base_tag(ingredients), &ingredients.set, &session.podman, &session.paths, session.progress)

@@ -91,8 +91,7 @@ pub(super) struct Checker<'a> {
 
 impl Checker<'_> {
     fn set(&self, name: &SetName, file: Option<&Path>, written: SetFile) -> Result<Set> {
-        let archive = written.archive.unwrap_or_default();
-        self.archive(&archive)?;
+        let archive = self.archive(written.archive)?;
         if let Some(base) = written.base.as_deref().filter(|base| !base.contains("@sha256:")) {
             return Err(self.wrong(
                 &["base"],

@@ -8,8 +8,6 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
 pub use load::{Found, find, list, load, parse};
 pub use names::{DatabaseName, MemberName, SetName, SourceName, WikiName, full_name, host_name};
 
@@ -32,8 +30,7 @@ pub struct Set {
 }
 
 /// Where Debian packages come from.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
     /// Debian's code name of the release that images are made of.
     pub suite: String,
@@ -42,11 +39,31 @@ pub struct Archive {
     /// Another mirror than mmdebstrap's default, or another snapshot service than Debian's
     /// (then `{snapshot}` in it stands for the moment).
     pub mirror: Option<String>,
+    /// Archives beside Debian's that images take packages from.
+    pub extra: Vec<Extra>,
+}
+
+/// An archive of packages beside Debian's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extra {
+    pub uri: String,
+    pub suite: String,
+    pub components: Vec<String>,
+    pub key: Key,
+}
+
+/// By what an archive's packages are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A signature by the key in this file.
+    File(PathBuf),
+    /// Nothing: it is not signed.
+    None,
 }
 
 impl Default for Archive {
     fn default() -> Self {
-        Self { suite: "bookworm".to_owned(), snapshot: None, mirror: None }
+        Self { suite: "bookworm".to_owned(), snapshot: None, mirror: None, extra: Vec::new() }
     }
 }
 

@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::load::Checker;
-use super::yaml::{DumpsFile, SourceFile, SourceOf};
-use super::{Archive, Dumps, Source, SourceName};
+use super::yaml::{ArchiveFile, DumpsFile, ExtraFile, SourceFile, SourceOf};
+use super::{Archive, Dumps, Extra, Key, Source, SourceName};
 
 /// The source of the code that makes dumps, unless the set file names another.
 const DUMPS: &str = "dumps";
 
 impl Checker<'_> {
-    pub(super) fn archive(&self, archive: &Archive) -> Result<()> {
-        if !is_word(&archive.suite) {
+    pub(super) fn archive(&self, written: ArchiveFile) -> Result<Archive> {
+        let suite = written.suite.unwrap_or_else(|| Archive::default().suite);
+        if !is_word(&suite) {
             return Err(self.wrong(
                 &["archive", "suite"],
-                format!("{:?} is no suite", archive.suite),
+                format!("{suite:?} is no suite"),
                 "write a code name such as bookworm",
             ));
         }
-        if let Some(moment) = &archive.snapshot {
+        if let Some(moment) = &written.snapshot {
             let digits =
                 |range: std::ops::Range<usize>| moment.get(range).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
             let good = moment.len() == 16 && digits(0..8) && digits(9..15) && &moment[8..9] == "T" && moment.ends_with('Z');
@@ -32,18 +33,32 @@ impl Checker<'_> {
                 ));
             }
         }
-        if let Some(mirror) = &archive.mirror {
-            let good = ["http://", "https://", "file:///"].iter().any(|scheme| mirror.starts_with(scheme))
-                && !mirror.contains(char::is_whitespace);
-            if !good {
-                return Err(self.wrong(
-                    &["archive", "mirror"],
-                    format!("{mirror:?} is no mirror"),
-                    "write a URL that begins with http://, https:// or file:///",
-                ));
-            }
+        if let Some(mirror) = written.mirror.as_ref().filter(|mirror| !is_url(mirror)) {
+            return Err(self.wrong(&["archive", "mirror"], format!("{mirror:?} is no mirror"), A_URL));
         }
-        Ok(())
+        let extra = written.extra.into_iter().map(|extra| self.extra(extra)).collect::<Result<_>>()?;
+        Ok(Archive { suite, snapshot: written.snapshot, mirror: written.mirror, extra })
+    }
+
+    fn extra(&self, written: ExtraFile) -> Result<Extra> {
+        let at = ["archive", "extra"];
+        let ExtraFile { uri, suite, components, key } = written;
+        if !is_url(&uri) {
+            return Err(self.wrong(&at, format!("{uri:?} is no archive"), A_URL));
+        }
+        let components = if components.0.is_empty() { vec!["main".to_owned()] } else { components.0 };
+        if let Some(word) = [&suite].into_iter().chain(&components).find(|word| !is_word(word)) {
+            return Err(self.wrong(
+                &at,
+                format!("{word:?} is no suite and no component"),
+                "write {suite: bookworm, components: [main]}",
+            ));
+        }
+        let key = match key.as_str() {
+            "none" => Key::None,
+            file => Key::File(self.path(file)),
+        };
+        Ok(Extra { uri, suite, components, key })
     }
 
     /// A source that is written at a place of the set file.
@@ -122,6 +137,12 @@ impl Checker<'_> {
             )
         })
     }
+}
+
+const A_URL: &str = "write a URL that begins with http://, https:// or file:///";
+
+fn is_url(text: &str) -> bool {
+    ["http://", "https://", "file:///"].iter().any(|scheme| text.starts_with(scheme)) && !text.contains(char::is_whitespace)
 }
 
 /// A word of the kind Debian uses for packages and suites.

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Archive, DatabaseName, MemberName, SourceName, WikiName};
+use super::{DatabaseName, MemberName, SourceName, WikiName};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,7 +16,7 @@ pub(super) struct SetFile {
     #[serde(default)]
     pub description: String,
     #[serde(default)]
-    pub archive: Option<Archive>,
+    pub archive: ArchiveFile,
     #[serde(default)]
     pub base: Option<String>,
     #[serde(default)]
@@ -27,6 +27,25 @@ pub(super) struct SetFile {
     pub wikis: UniqueMap<WikiName, Option<WikiFile>>,
     #[serde(default)]
     pub members: UniqueMap<MemberName, Option<MemberFile>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ArchiveFile {
+    pub suite: Option<String>,
+    pub snapshot: Option<String>,
+    pub mirror: Option<String>,
+    pub extra: Vec<ExtraFile>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtraFile {
+    pub uri: String,
+    pub suite: String,
+    #[serde(default)]
+    pub components: OneOrMany,
+    pub key: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
