@@ -185,12 +185,27 @@ pub fn stop(set: &SetName, containers: &[Container]) -> Vec<Stage> {
     vec![vec![Step::new(format!("stop {}", running.join(", ")), "they run", Work::Command(argv::stop(&running)))]]
 }
 
-/// What leaves nothing of a set, whatever is left of it.
-pub fn destroy(set: &SetName, containers: &[Container], inventory: &Inventory, folder: Option<std::path::PathBuf>) -> Vec<Stage> {
+/// Whether all of a set's containers are in a pod, which can be no other than the set's.
+pub fn are_in_pod(set: &SetName, containers: &[Container]) -> bool {
+    let members = containers_of(containers, set);
+    !members.is_empty() && members.iter().all(|container| !container.pod.is_empty())
+}
+
+/// What leaves nothing of a set's containers, nor of the pod they are in: the first part of destroying it.
+pub fn destroy_members(set: &SetName, containers: &[Container]) -> Vec<Stage> {
+    if !are_in_pod(set, containers) {
+        return remove_containers(set, containers);
+    }
+    let names: Vec<_> = containers_of(containers, set).iter().map(|container| container.name()).collect();
+    let what = format!("remove pod {set} with {}", names.join(", "));
+    vec![vec![Step::new(what, "they belong to the set", Work::Command(argv::pod_remove(&[set.to_string()])))]]
+}
+
+/// What leaves nothing of the rest of a set, once its containers are gone. Secrets too stay until then: those that are left
+/// by somebody who kills us would not fit new ones.
+pub fn destroy_rest(set: &SetName, inventory: &Inventory, folder: Option<std::path::PathBuf>) -> Vec<Stage> {
     let is_ours = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) == Some(set.as_str());
     let reason = "it belongs to the set";
-    let mut stages = remove_containers(set, containers);
-    // Secrets too stay until the containers are gone: those that are left by somebody who kills us would not fit new ones.
     let mut rest = Stage::new();
     if inventory.pods.iter().any(|pod| pod.name == set.as_str() && is_ours(&pod.labels)) {
         let remove = argv::pod_remove(&[set.to_string()]);
@@ -212,8 +227,7 @@ pub fn destroy(set: &SetName, containers: &[Container], inventory: &Inventory, f
     if let Some(folder) = folder {
         rest.push(Step::new(format!("remove folder {}", folder.display()), reason, Work::RemoveFolder(folder)));
     }
-    stages.push(rest);
-    nonempty(stages)
+    nonempty(vec![rest])
 }
 
 /// What removes all of a set's containers and leaves the rest.

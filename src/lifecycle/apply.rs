@@ -70,7 +70,10 @@ pub(super) fn apply(
 }
 
 /// One error of several: the first keeps its kind and hints, the others are told after it.
-fn join(mut errors: Vec<anyhow::Error>) -> Result<()> {
+///
+/// # Errors
+/// That one, where there are any.
+pub(super) fn join(mut errors: Vec<anyhow::Error>) -> Result<()> {
     if errors.is_empty() {
         return Ok(());
     }

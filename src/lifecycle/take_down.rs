@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::apply::{NoNative, OnFailure, apply};
+use super::apply::{NoNative, OnFailure, apply, join};
 use super::prepare::Ingredients;
 use super::{Report, Session};
 use crate::desired::label;
@@ -35,22 +35,25 @@ pub fn stop(session: &Session<'_>, set: &SetName) -> Result<Report> {
 pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
     let _lock = session.lock_set(set)?;
     let mut report = Report::default();
-    let (containers, inventory) = std::thread::scope(|scope| {
-        let containers = scope.spawn(|| session.podman.containers());
-        let inventory = session.podman.inventory_without_images();
-        (containers.join().expect("asking does not panic"), inventory)
-    });
-    let containers = containers?;
+    let containers = session.podman.containers()?;
     let swept = if session.dry_run { Ok(()) } else { farm::sweep(&session.podman, &session.paths) };
-    let folder = Some(session.paths.set(set)).filter(|folder| folder.exists());
-    let stages = plan::destroy(set, &containers, &inventory?, folder);
     if !session.dry_run {
         // First of all, so that nobody is sent to what is about to go.
         hostdns::withdraw(&session.paths, set)?;
         ssh::withdraw(&session.paths, set)?;
     }
-    apply(session, &mut report, stages, &NoNative, OnFailure::GoOn)?;
-    swept?;
+    let has_pod = plan::are_in_pod(set, &containers);
+    // podman removes the members of a pod one after the other, and there is time to ask for the rest meanwhile.
+    let (inventory, members) = std::thread::scope(|scope| {
+        let inventory = scope.spawn(|| session.podman.inventory_without_images(!has_pod));
+        let members = apply(session, &mut report, plan::destroy_members(set, &containers), &NoNative, OnFailure::GoOn);
+        (inventory.join().expect("asking does not panic"), members)
+    });
+    let folder = Some(session.paths.set(set)).filter(|folder| folder.exists());
+    let rest = inventory.and_then(|inventory| {
+        apply(session, &mut report, plan::destroy_rest(set, &inventory, folder), &NoNative, OnFailure::GoOn)
+    });
+    join([members, rest, swept].into_iter().filter_map(Result::err).collect())?;
     Ok(report)
 }
 

@@ -50,8 +50,9 @@ pub fn pod_create(name: &str, labels: &[(String, String)]) -> Argv {
     podman().args(["pod", "create", "--infra=false", "--name", name]).args(label_options(labels))
 }
 
+/// Kills and removes all containers of a pod and the pod, as [`remove`] does.
 pub fn pod_remove(names: &[String]) -> Argv {
-    podman().args(["pod", "rm", "--force", "--"]).args(names.to_vec())
+    podman().args(["pod", "rm", "--force", "--time", "0", "--"]).args(names.to_vec())
 }
 
 /// A secret that is read from standard input.

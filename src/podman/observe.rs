@@ -17,6 +17,9 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     #[serde(rename = "ImageID", default)]
     pub image_id: String,
+    /// The id of its pod; empty where it is in none.
+    #[serde(default)]
+    pub pod: String,
     #[serde(default)]
     pub exit_code: i32,
 }

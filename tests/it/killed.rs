@@ -95,7 +95,7 @@ fn in_the_middle_of_destroy() {
     let sandbox = Sandbox::new();
     let set = sandbox.set("killed", TINY);
     for (said, milliseconds) in
-        [("remove ", 0), ("remove ", 150), ("remove pod", 0), ("remove network", 0), ("remove network", 60)]
+        [("remove pod", 0), ("remove pod", 150), ("remove pod", 400), ("remove network", 0), ("remove network", 60)]
     {
         sandbox.run(&["up", &set]).ok();
         kill(&sandbox, "destroy", &set, said, milliseconds);

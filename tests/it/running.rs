@@ -338,7 +338,8 @@ fn a_dry_run_changes_nothing() {
         let ran = sandbox.run(&[verb, &set, "--dry-run"]).ok();
         let expected = match verb {
             "stop" => "podman stop",
-            "destroy" | "reset" | "remove" | "down" => "podman rm --force",
+            "reset" => "podman rm --force",
+            "destroy" | "remove" | "down" => "podman pod rm --force",
             _ => "",
         };
         assert!(ran.stdout.contains(expected), "{ran}");
