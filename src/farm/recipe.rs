@@ -123,7 +123,7 @@ impl<'a> Recipe<'a> {
     /// As [`Recipe::database`].
     pub(super) fn start_database(&self, server: &str) -> Result<Argv> {
         let run = self.database(server)?.run(&["--detach"], DATABASE_CAPABILITIES)?;
-        Ok(run.args(["MODE=seed", "SERVER_ID=1", "NETWORK=", "DATABASES="]))
+        Ok(run.args(["MODE=seed", "SERVER_ID=1"]))
     }
 
     /// # Errors

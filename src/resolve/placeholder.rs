@@ -22,6 +22,7 @@ pub(super) fn entrypoint_arguments(
         ("HOST", member.host.clone()),
         ("FQDN", member.full_name.clone()),
     ]);
+    arguments.insert("SSH_CLIENTS", clients(member, members, "", network));
     for (key, value) in draft.role.arguments.iter().chain(&draft.kind.arguments) {
         let value = fill(value, |placeholder| placeholder_value(placeholder, set, draft, member, members, network))
             .map_err(|unknown| anyhow!("role {}: {key} has an unknown placeholder {{{unknown}}}", draft.role_name))?;
@@ -46,18 +47,31 @@ fn placeholder_value(
         Some(("host", service)) => providers(service).first().map(|member| member.host.clone()).unwrap_or_default(),
         Some(("hosts", service)) => joined(providers(service).iter().map(|member| member.host.clone()).collect()),
         Some(("addresses", service)) => joined(providers(service).iter().map(|member| member.address.to_string()).collect()),
+        Some(("clients", services)) => clients(member, members, services, network),
         Some(("option", option)) => draft.options.get(option)?.clone(),
         Some(_) => return None,
         None => match name {
             "number" => member.number.to_string(),
             "address" => member.address.to_string(),
             "network" => network.to_owned(),
+            "clients" => clients(member, members, "", network),
             "databases" => joined(set.wikis.values().map(|wiki| wiki.db.to_string()).collect()),
             "dumps" => set.dumps.as_ref().map(|dumps| dumps.source.to_string()).unwrap_or_default(),
             "wikis" => joined(set.wikis.keys().map(ToString::to_string).collect()),
             _ => return None,
         },
     })
+}
+
+/// The addresses from which a member is to be asked: those of members that provide one of the services, and those that the
+/// host's connections come from, which are the member's own or the network's gateway, as podman likes.
+fn clients(member: &Member, members: &[Member], services: &str, network: &str) -> String {
+    let wanted: Vec<_> = services.split('+').collect();
+    let is_client = |other: &&Member| other.provides.iter().any(|service| wanted.contains(&service.as_str()));
+    let others = members.iter().filter(is_client).filter(|other| other.name != member.name);
+    let gateway = network.replace(".0/24", ".1");
+    let all = [member.address.to_string(), gateway].into_iter().chain(others.map(|other| other.address.to_string()));
+    all.collect::<Vec<_>>().join(",")
 }
 
 /// Replaces every `{name}`; the error is the first name that has no value.
