@@ -34,6 +34,9 @@ pub struct Role {
     pub mounts: Vec<Mount>,
     #[serde(default)]
     pub secrets: Vec<Secret>,
+    /// What members have besides, in sets that have a member that provides this service.
+    #[serde(default)]
+    pub when: BTreeMap<String, Additions>,
     /// Log name to file inside the container.
     #[serde(default)]
     pub logs: BTreeMap<String, PathBuf>,
@@ -71,6 +74,18 @@ pub struct Kind {
     pub probe: Option<Probe>,
 }
 
+/// What a role's members have in some sets alone.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Additions {
+    pub capabilities: Vec<String>,
+    /// Devices of the host, such as `/dev/fuse`.
+    pub devices: Vec<PathBuf>,
+    pub secrets: Vec<Secret>,
+    /// Another probe than the role's.
+    pub probe: Option<Probe>,
+}
+
 /// A key that a set file may give a kind of member.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +93,9 @@ pub struct MemberOption {
     #[serde(rename = "type")]
     pub kind: OptionKind,
     pub default: String,
+    /// The values that a choice can have, and the services that members provide who have it.
+    #[serde(default)]
+    pub choices: BTreeMap<String, Vec<String>>,
 }
 
 /// What an option's value can be.
@@ -85,19 +103,29 @@ pub struct MemberOption {
 #[serde(rename_all = "kebab-case")]
 pub enum OptionKind {
     Text,
+    /// One of several words.
+    Choice,
     /// `30s`, `5m`, `2h`; arguments get it in seconds.
     Duration,
 }
 
-impl OptionKind {
+impl MemberOption {
     /// What arguments get for a value as it is written.
     ///
     /// # Errors
     /// What would be right.
-    pub fn value(self, written: &str) -> Result<String, &'static str> {
-        match self {
-            Self::Text => Ok(written.to_owned()),
-            Self::Duration => seconds(written).map(|seconds| seconds.to_string()).ok_or("write a duration such as 30s, 5m or 2h"),
+    pub fn value(&self, written: &str) -> Result<String, String> {
+        match self.kind {
+            OptionKind::Text => Ok(written.to_owned()),
+            OptionKind::Choice if self.choices.contains_key(written) => Ok(written.to_owned()),
+            OptionKind::Choice => {
+                let all: Vec<_> = self.choices.keys().map(String::as_str).collect();
+                Err(format!("write one of {}", all.join(", ")))
+            }
+            OptionKind::Duration => {
+                let seconds = seconds(written).ok_or("write a duration such as 30s, 5m or 2h")?;
+                Ok(seconds.to_string())
+            }
         }
     }
 }
@@ -345,11 +373,12 @@ mod tests {
 
     #[test]
     fn durations_are_told_in_seconds() {
+        let option = MemberOption { kind: OptionKind::Duration, default: "0s".to_owned(), choices: BTreeMap::new() };
         for (written, value) in [("30s", "30"), ("5m", "300"), ("0s", "0"), ("2h", "7200"), ("168h", "604800")] {
-            assert_eq!(OptionKind::Duration.value(written).unwrap(), value);
+            assert_eq!(option.value(written).unwrap(), value);
         }
         for written in ["", "30", "s", "-1s", "1d", "1.5m", "30 s", "169h", "5µ"] {
-            assert!(OptionKind::Duration.value(written).is_err(), "{written:?}");
+            assert!(option.value(written).is_err(), "{written:?}");
         }
     }
 }

@@ -10,9 +10,13 @@ use super::Session;
 use crate::podman::argv;
 use crate::process::{Argv, Input, Runner};
 
-/// Makes one of a set's secrets: a host key where the name says so, else a random password.
+/// Makes one of a set's secrets: a key for ssh where the name says so, else a random password.
 pub(super) fn create(session: &Session<'_>, name: &str) -> Result<()> {
-    let value = if name.ends_with(".ssh-host-key") { host_key(session, name)? } else { password()?.into_bytes() };
+    let value = match name {
+        _ if name.ends_with(".ssh-host-key") => host_key(session, name)?,
+        _ if name.ends_with("-key") => own_key(name)?,
+        _ => password()?.into_bytes(),
+    };
     session.podman.output(&argv::secret_create(name), Input::Bytes(&value)).map(drop)
 }
 
@@ -34,6 +38,14 @@ fn host_key(session: &Session<'_>, secret: &str) -> Result<Vec<u8>> {
     let key = scratch.path().join("key");
     key_pair(&key, &format!("podfarm set {set}"))?;
     std::fs::rename(key.with_extension("pub"), folder.join("ssh_host_key.pub"))?;
+    Ok(std::fs::read(&key)?)
+}
+
+/// A key with which members of a set get into another; whoever has it can tell its public half.
+fn own_key(secret: &str) -> Result<Vec<u8>> {
+    let scratch = tempfile::tempdir().context("no temporary folder can be made")?;
+    let key = scratch.path().join("key");
+    key_pair(&key, secret)?;
     Ok(std::fs::read(&key)?)
 }
 

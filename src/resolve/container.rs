@@ -10,12 +10,13 @@ use super::placeholder::entrypoint_arguments;
 use super::{Draft, World, set_labels};
 use crate::desired::{Member, label, ports_label, secret_prefix};
 use crate::podman::argv::label_options;
-use crate::role::{Mount, Role};
+use crate::role::Mount;
 use crate::set::{MemberName, Set};
 
 /// The role's own secrets, and the host key that sshd needs everywhere; each with its owner inside.
-pub(super) fn secrets_of(role: &Role) -> impl Iterator<Item = (&str, u32)> {
-    role.secrets.iter().map(|secret| (secret.name.as_str(), secret.owner)).chain([("ssh-host-key", 0)])
+pub(super) fn secrets_of<'a>(draft: &'a Draft<'_>) -> impl Iterator<Item = (&'a str, u32)> {
+    let more = draft.additions.iter().flat_map(|more| &more.secrets);
+    draft.role.secrets.iter().chain(more).map(|secret| (secret.name.as_str(), secret.owner)).chain([("ssh-host-key", 0)])
 }
 
 /// The folders on the host that a mount needs to be there.
@@ -109,12 +110,15 @@ pub(super) fn arguments(
     for volume in draft.mounts.iter().flat_map(|mount| volumes(mount, set, &member.name, world)) {
         option("--volume", volume);
     }
-    for (name, owner) in secrets_of(draft.role) {
+    for (name, owner) in secrets_of(draft) {
         option("--secret", format!("{}{name},target={name},uid={owner},mode=0400", secret_prefix(&set.name)));
     }
     option("--cap-drop", "all".to_owned());
-    for capability in &draft.role.capabilities {
+    for capability in draft.role.capabilities.iter().chain(draft.additions.iter().flat_map(|more| &more.capabilities)) {
         option("--cap-add", capability.clone());
+    }
+    for device in draft.additions.iter().flat_map(|more| &more.devices) {
+        option("--device", device.display().to_string());
     }
     option("--security-opt", "no-new-privileges".to_owned());
     option("--stop-signal", draft.role.stop.signal.clone());

@@ -13,7 +13,7 @@ use self::container::{arguments, finish, mount_folders, on_host, secrets_of};
 use crate::desired::{Desired, Member, PublishedPort, label, secret_prefix};
 use crate::paths::Paths;
 use crate::probe::WIKI;
-use crate::role::{Kind, Mount, Probe, Role, Roles, SSH};
+use crate::role::{Additions, Kind, Mount, Probe, Role, Roles, SSH};
 use crate::set::{self, MemberName, Set};
 
 /// The first two parts of all addresses inside of sets, and of those on the host.
@@ -48,6 +48,10 @@ struct Draft<'a> {
     role: &'a Role,
     kind: &'a Kind,
     options: BTreeMap<String, String>,
+    /// The services it provides.
+    provides: Vec<String>,
+    /// What the role has for sets such as this one.
+    additions: Vec<&'a Additions>,
     /// Those of the role's and the kind's mounts that this set calls for.
     mounts: Vec<&'a Mount>,
 }
@@ -65,7 +69,7 @@ pub fn roles_of(set: &Set, roles: &Roles) -> Result<BTreeSet<String>> {
 /// # Errors
 /// As [`resolve`].
 pub fn provides(set: &Set, roles: &Roles, service: &str) -> Result<bool> {
-    Ok(drafts(set, roles)?.iter().any(|draft| draft.kind.provides.iter().any(|provided| provided == service)))
+    Ok(drafts(set, roles)?.iter().any(|draft| draft.provides.iter().any(|provided| provided == service)))
 }
 
 /// Names, numbers, addresses, ports and command lines of all members of a set.
@@ -85,7 +89,7 @@ pub fn resolve(set: &Set, world: &World<'_>) -> Result<Desired> {
     let mut folders = BTreeSet::new();
     let mut done = Vec::new();
     for (draft, member) in drafts.iter().zip(&members) {
-        secrets.extend(secrets_of(draft.role).map(|(name, _)| format!("{}{name}", secret_prefix(&set.name))));
+        secrets.extend(secrets_of(draft).map(|(name, _)| format!("{}{name}", secret_prefix(&set.name))));
         for mount in &draft.mounts {
             folders.extend(mount_folders(mount, set, &draft.name, world));
         }
@@ -146,8 +150,10 @@ fn drafts<'a>(set: &Set, roles: &'a Roles) -> Result<Vec<Draft<'a>>> {
         expand(&mut drafts, name, (role_name, role, kind), member, set)?;
     }
     drafts.sort_by(|a, b| a.name.cmp(&b.name));
-    let provided: BTreeSet<String> = drafts.iter().flat_map(|draft| draft.kind.provides.iter().cloned()).collect();
+    let provided: BTreeSet<String> = drafts.iter().flat_map(|draft| draft.provides.iter().cloned()).collect();
     for draft in &mut drafts {
+        draft.additions =
+            draft.role.when.iter().filter(|(service, _)| provided.contains(*service)).map(|(_, more)| more).collect();
         draft.mounts = draft.role.mounts.iter().chain(&draft.kind.mounts).filter(|mount| mount.applies(&provided)).collect();
     }
     if let Some(twice) = drafts.windows(2).find(|pair| pair[0].name == pair[1].name) {
@@ -175,19 +181,30 @@ fn expand<'a>(
         return Err(set.wrong(&at, &format!("{unknown:?} is no key of {name}"), &format!("use one of {}", known.join(", "))));
     }
     let mut options = BTreeMap::new();
+    let mut provides = kind.provides.clone();
     for (option, about) in &kind.options {
         let text = written.options.get(option).unwrap_or(&about.default);
-        let value = about.kind.value(text);
+        provides.extend(about.choices.get(text).into_iter().flatten().cloned());
+        let value = about.value(text);
         options.insert(
             option.clone(),
-            value.map_err(|right| set.wrong(&at, &format!("{option}: {text:?} cannot be its value"), right))?,
+            value.map_err(|right| set.wrong(&at, &format!("{option}: {text:?} cannot be its value"), &right))?,
         );
     }
     let count = written.count.unwrap_or(1);
     for index in 1..=count {
         let member = if kind.numbered || count > 1 { format!("{name}{index}") } else { name.to_string() };
         let member: MemberName = member.parse().map_err(|why: String| set.wrong(&at, &why, "choose a shorter name"))?;
-        drafts.push(Draft { name: member, role_name, role, kind, options: options.clone(), mounts: Vec::new() });
+        drafts.push(Draft {
+            name: member,
+            role_name,
+            role,
+            kind,
+            options: options.clone(),
+            provides: provides.clone(),
+            additions: Vec::new(),
+            mounts: Vec::new(),
+        });
     }
     Ok(())
 }
@@ -236,7 +253,7 @@ fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result
         name: draft.name.clone(),
         role: draft.role_name.to_owned(),
         number,
-        provides: draft.kind.provides.clone(),
+        provides: draft.provides.clone(),
         address: Ipv4Addr::new(INSIDE[0], INSIDE[1], world.number, number),
         published,
         ports,
@@ -254,7 +271,8 @@ fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result
 
 /// How it is asked: a report by its place on the host.
 fn probe(set: &Set, draft: &Draft<'_>, world: &World<'_>) -> Result<Probe> {
-    let probe = draft.kind.probe.as_ref().unwrap_or(&draft.role.probe);
+    let added = draft.additions.iter().find_map(|more| more.probe.as_ref());
+    let probe = added.or(draft.kind.probe.as_ref()).unwrap_or(&draft.role.probe);
     let Probe::Report(inside) = probe else { return Ok(probe.clone()) };
     let file = on_host(set, draft, inside, world);
     file.map(Probe::Report)

@@ -26,7 +26,7 @@ fn get(url: &str) -> (u16, Vec<u8>) {
 }
 
 /// The jobs that a dump tells of, with their status, by wiki.
-fn jobs(ran: &Ran) -> BTreeMap<String, BTreeMap<String, String>> {
+pub fn jobs(ran: &Ran) -> BTreeMap<String, BTreeMap<String, String>> {
     let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout));
     let mut jobs: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for job in told["jobs"].as_array().expect("a list") {

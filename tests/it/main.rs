@@ -3,6 +3,7 @@
 mod browser;
 mod dumps;
 mod farm;
+mod flows;
 mod foreign;
 mod golden;
 mod history;
@@ -17,6 +18,7 @@ mod ran;
 mod running;
 mod sandbox;
 mod set_files;
+mod share;
 mod sources;
 mod store;
 mod together;

@@ -10,12 +10,12 @@ fn member(sandbox: &Sandbox, set: &str, name: &str) -> serde_json::Value {
     members.iter().find(|member| member["name"] == name).unwrap_or_else(|| panic!("no {name} in {status}")).clone()
 }
 
-/// Asks again and again, until the answer is that or ten seconds are over.
+/// Asks again and again, until the answer is that or twenty seconds are over.
 #[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
     while !is_so() {
-        assert!(Instant::now() < end, "{what}: not within ten seconds");
+        assert!(Instant::now() < end, "{what}: not within twenty seconds");
         std::thread::sleep(Duration::from_millis(200));
     }
 }

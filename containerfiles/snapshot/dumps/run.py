@@ -1,6 +1,5 @@
 """One run: its wiki, its folders, what has been done of it, and who may work on it."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +8,8 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+
+from .lock import Held, Lock
 
 FARM = "/srv/farm"
 DUMPS = "/srv/dumps"
@@ -110,20 +111,13 @@ class Run:
         return self
 
     def __exit__(self, *_):
-        os.remove(self.lock_file)
+        self.held.release()
 
     def lock(self):
-        """The kernel lets go of a lock whose holder was killed, so a file that was left behind is no lock."""
-        self.lock_file = f"{DUMPS}/private/{self.wiki.db}/lock_{self.date}"
-        self.held = open(self.lock_file, "a+", encoding="utf-8")
         try:
-            fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.held.seek(0)
-            raise Refused(f"{self.wiki.db} {self.date} is being dumped already, by {self.held.read().strip()}") from None
-        self.held.truncate(0)
-        self.held.write(f"{socket.gethostname()} process {os.getpid()}\n")
-        self.held.flush()
+            self.held = Lock(f"{DUMPS}/private/{self.wiki.db}/lock_{self.date}")
+        except Held as holder:
+            raise Refused(f"{self.wiki.db} {self.date} is being dumped already, by {holder}") from None
 
     def file(self, name):
         return f"{self.folder}/{self.wiki.db}-{self.date}-{name}"
