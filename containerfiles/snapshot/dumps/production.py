@@ -4,6 +4,7 @@ worker.py writes what becomes of its jobs into dumpruninfo.json; why one failed 
 
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -108,7 +109,7 @@ class Run:
             if status == "done":
                 self.report(job)
             elif status == "failed":
-                self.report(job, reason(self.said[self.began.get(job, (0, 0))[1] :]))
+                self.report(job, reason(self.said[self.began.get(job, (0, 0))[1] :], job))
             elif status == "in-progress" and job not in self.began:
                 self.began[job] = time.monotonic(), len(self.said)
                 self.tell.job(job, "in-progress", None, 0.0)
@@ -155,5 +156,15 @@ def is_worker(process):
         return False
 
 
-def reason(lines):
+def reason(lines, job=""):
+    """Of what worker.py has said, the line that tells most of why a job failed, or why there is no run."""
+    for telling in [
+        rf"Required job .* not starting job {job}$",
+        r"^[\w.]*(?:Error|Exception): .*",
+        r"^Error from command\(s\): [^>]*",
+        r"\*\*\* exception! (.*)",
+    ]:
+        found = [match for match in (re.search(telling, line) for line in lines) if match]
+        if found:
+            return found[-1][found[-1].lastindex or 0].strip()[:500]
     return commands.reason("\n".join(lines))
