@@ -13,6 +13,7 @@ mod killed;
 mod machine;
 mod mwbzutils;
 mod names;
+mod operations_dumps;
 mod ports;
 mod ran;
 mod running;

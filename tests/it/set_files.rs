@@ -152,3 +152,31 @@ fn no_number_of_pages() {
     refused("wikis:\n  a: {pages: 1000000}\n", &["no number of pages", ":2:"]);
     refused("wikis:\n  a: {pages: many}\n", &["invalid type", ":2:"]);
 }
+
+#[test]
+fn a_source_of_dumps_that_is_not_operations_dumps() {
+    let lacks = "is no operations-dumps: it has no xmldumps-backup/worker.py";
+    refused("wikis: {a: {}}\nsources:\n  dumps: {path: .}\n", &[lacks, ":3:", "top folder of a checkout"]);
+    refused("dumps: {source: code}\nsources:\n  code: {path: /usr}\n", &[lacks, ":3:"]);
+    refused("wikis: {a: {}}\ndumps: {source: /usr}\n", &[lacks, ":2:"]);
+    refused("dumps:\n  source: {path: /nowhere}\n", &["there is no folder /nowhere", ":2:", "operations-dumps"]);
+}
+
+#[test]
+fn a_source_of_dumps_that_is_none() {
+    refused("dumps: {source: nowhere}\n", &["no source named nowhere", ":1:", "{path: FOLDER}"]);
+    refused("dumps: {source: mediawiki}\n", &["comes as none", ":1:", "{git: URL"]);
+    refused("dumps: {source: /usr}\nsources:\n  dumps: {path: /usr}\n", &["a source named dumps as well", ":1:"]);
+    refused("dumps: {source: {git: 'https://example.org/x'}}\n", &["one of three things", ":1:"]);
+    refused("dumps: {}\n", &["missing field `source`", ":1:"]);
+    refused("dumps: {source: 5}\n", &["the name of a source, a folder, or"]);
+}
+
+#[test]
+fn extra_archives_that_are_none() {
+    let extra = |rest: &str| format!("archive:\n  extra:\n    - {{{rest}}}\n");
+    refused(&extra("uri: nowhere, suite: x, key: none"), &["is no archive", ":2:", "http://"]);
+    refused(&extra("uri: 'http://x/', suite: '-x', key: none"), &["no suite and no component", ":2:"]);
+    refused(&extra("uri: 'http://x/', suite: x, key: nowhere.asc"), &["nowhere.asc cannot be an archive's key", ":2:"]);
+    refused(&extra("uri: 'http://x/', suite: x"), &["missing field `key`"]);
+}
