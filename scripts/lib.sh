@@ -8,7 +8,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 podfarm_packages=(podman crun netavark aardvark-dns catatonit uidmap slirp4netns passt fuse-overlayfs
   iptables nftables dbus-user-session mmdebstrap debian-archive-keyring openssh-client rsync git ca-certificates)
 # What only the tests use.
-test_packages=(shellcheck chromium chromium-driver)
+test_packages=(shellcheck chromium chromium-driver python3 gpg gpg-agent)
 
 say() { printf '%s\n' "$*" >&2; }
 die() {

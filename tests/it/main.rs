@@ -2,6 +2,7 @@
 
 mod browser;
 mod dumps;
+mod extra_archive;
 mod farm;
 mod flows;
 mod foreign;
