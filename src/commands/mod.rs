@@ -16,8 +16,6 @@ use clap::CommandFactory;
 use crate::cli::{Cli, Command};
 use crate::lifecycle::Session;
 use crate::paths::Paths;
-use crate::podman::Podman;
-use crate::role::Roles;
 use crate::ui::Ui;
 
 /// What a verb came to besides what it printed: the exit status of a command that was run in a member, else 0.
@@ -34,8 +32,7 @@ pub fn run(cli: Cli, ui: &Ui) -> Result<Outcome> {
         ui.result(&String::from_utf8_lossy(&script));
         return Ok(0);
     }
-    let paths = Paths::from_environment()?;
-    let session = Session { roles: Roles::load(&paths)?, paths, podman: Podman::new(), progress: ui, dry_run: false };
+    let session = Session::new(Paths::from_environment()?, ui);
     match cli.command {
         Command::Up(_)
         | Command::Down(_)

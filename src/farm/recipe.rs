@@ -56,7 +56,7 @@ pub fn commands(
     for wiki in &plan.wikis {
         commands.push(recipe.worker(wiki)?.command()?);
     }
-    commands.push(recipe.stop_databases()?);
+    commands.extend(recipe.stop_databases()?);
     commands.extend(plan.wikis.iter().flat_map(|wiki| recipe.gather(wiki)));
     Ok(commands)
 }
@@ -128,9 +128,10 @@ impl<'a> Recipe<'a> {
 
     /// # Errors
     /// As [`Recipe::database`].
-    pub(super) fn stop_databases(&self) -> Result<Argv> {
-        let names: Result<Vec<_>> = self.plan.servers().map(|server| Ok(self.database(server)?.name)).collect();
-        Ok(argv::podman().args(["stop", "--time", STOP_SECONDS, "--"]).args(names?))
+    pub(super) fn stop_databases(&self) -> Result<Option<Argv>> {
+        let names = self.plan.servers().map(|server| Ok(self.database(server)?.name)).collect::<Result<Vec<_>>>()?;
+        let stop = argv::podman().args(["stop", "--time", STOP_SECONDS, "--"]);
+        Ok((!names.is_empty()).then(|| stop.args(names)))
     }
 
     /// One wiki's work: from its own seed where there is one, else from its inputs.

@@ -29,6 +29,8 @@ pub struct SeedPlan {
     pub key: String,
     /// Has a folder for each of the servers (its files) and `shared` (`images`, `cache`) once it is there.
     pub path: PathBuf,
+    /// Whether the set has database servers at all.
+    pub(super) databases: bool,
     /// Whether the text of revisions is in a database server of its own.
     pub store: bool,
     pub wikis: Vec<WikiSeed>,
@@ -49,7 +51,7 @@ pub struct WikiSeed {
 impl SeedPlan {
     /// The database servers that are filled.
     pub(super) fn servers(&self) -> impl Iterator<Item = &'static str> + use<> {
-        [PRIMARY].into_iter().chain(self.store.then_some(STORE))
+        self.databases.then_some(PRIMARY).into_iter().chain(self.store.then_some(STORE))
     }
 
     /// Whether there is nothing to do.
@@ -90,7 +92,8 @@ pub fn desired(set: &Set, store: bool, trees: &[Tree], images: &BTreeMap<String,
     let key =
         digest([FORMAT, database.as_bytes(), &[u8::from(store)]].into_iter().chain(wikis.iter().map(|wiki| wiki.key.as_bytes())));
     let path = folder(paths).join("farm").join(&key[..16]);
-    Ok(SeedPlan { key, path, store, wikis })
+    let databases = images.contains_key(DATABASE) || !wikis.is_empty();
+    Ok(SeedPlan { key, path, databases, store, wikis })
 }
 
 /// Looks at all import files of a set, before anything is built or fetched for it.

@@ -48,7 +48,7 @@ pub(super) fn build(images: &[&Image], limit: usize, work: impl Fn(&Image) -> Re
     state.into_inner().unwrap_or_else(PoisonError::into_inner).error.map_or(Ok(()), Err)
 }
 
-fn worker<'a>(state: &Mutex<State<'a>>, changed: &Condvar, work: &impl Fn(&Image) -> Result<()>) {
+fn worker(state: &Mutex<State<'_>>, changed: &Condvar, work: &impl Fn(&Image) -> Result<()>) {
     loop {
         let mut now = lock(state);
         let image = loop {

@@ -212,7 +212,7 @@ fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existin
     resolve::resolve(
         &ingredients.set,
         &World {
-            roles: &session.roles,
+            roles: session.roles()?,
             paths: &session.paths,
             images: &ingredients.tags(),
             trees: &trees,

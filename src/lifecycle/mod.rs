@@ -7,6 +7,7 @@ mod secrets;
 mod take_down;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use anyhow::Result;
 
@@ -26,7 +27,8 @@ pub use take_down::{destroy, remove, stop};
 pub struct Session<'a> {
     pub paths: Paths,
     pub podman: Podman,
-    pub roles: Roles,
+    /// Read when they are first asked for: what takes a set down has to work where they are wrong.
+    roles: OnceLock<Roles>,
     pub progress: &'a dyn Progress,
     /// Collect what would be done instead of doing it.
     pub dry_run: bool,
@@ -40,7 +42,24 @@ pub struct Report {
     pub urls: BTreeMap<String, String>,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    /// Where nothing has been asked of anybody yet.
+    pub fn new(paths: Paths, progress: &'a dyn Progress) -> Self {
+        Self { paths, podman: Podman::new(), roles: OnceLock::new(), progress, dry_run: false }
+    }
+
+    /// All roles there are.
+    ///
+    /// # Errors
+    /// As [`Roles::load`].
+    fn roles(&self) -> Result<&Roles> {
+        if let Some(roles) = self.roles.get() {
+            return Ok(roles);
+        }
+        let roles = Roles::load(&self.paths)?;
+        Ok(self.roles.get_or_init(|| roles))
+    }
+
     /// Held while a set is changed.
     ///
     /// # Errors

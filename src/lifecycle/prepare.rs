@@ -40,11 +40,11 @@ impl Ingredients {
     /// Reads a set and works out what it is made from, looking at its input files alone.
     pub(super) fn load(session: &Session<'_>, name: &SetName) -> Result<Self> {
         let set = set::load(name, &session.paths)?;
-        let mut roles = resolve::roles_of(&set, &session.roles)?;
+        let mut roles = resolve::roles_of(&set, session.roles()?)?;
         if !set.wikis.is_empty() {
             roles.extend(farm::ROLES.iter().map(|role| (*role).to_owned()));
         }
-        let all = session.roles.with_shared(image::extra_files(&set)?);
+        let all = session.roles()?.with_shared(image::extra_files(&set)?);
         let images = image::desired(&all, &roles, &set.archive, set.base.as_deref())?;
         let used = |name: &&set::SourceName| set.wikis.values().any(|wiki| wiki.mediawiki == **name);
         let tree = |name: &set::SourceName, contents: Contents| {
@@ -56,7 +56,7 @@ impl Ingredients {
             source::check(tree, &set)?;
         }
         farm::check(&set)?;
-        let store = resolve::provides(&set, &session.roles, "db-store")?;
+        let store = resolve::provides(&set, session.roles()?, "db-store")?;
         Ok(Self { set, store, roles: all, images, trees, dumps })
     }
 

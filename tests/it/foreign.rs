@@ -61,3 +61,14 @@ fn a_network_with_the_sets_name() {
     stays(&sandbox, &set, "network", &set, &|| podman(&["network", "inspect", "--format", "{{.ID}}", &set]).ok().stdout);
     podman(&["network", "rm", &set]).ok();
 }
+
+#[test]
+fn a_role_that_is_wrong_keeps_no_set() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("own", TINY);
+    sandbox.run(&["create", &set]).ok();
+    sandbox.write("containerfiles/wrong/role.yaml", "descriptoin: nothing\n");
+    sandbox.run(&["plan", &set]).status(3).stderr_has("containerfiles/wrong/role.yaml: unknown field `descriptoin`");
+    sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
+}
