@@ -195,6 +195,11 @@ fn locks_count_as_long_as_somebody_touches_them() {
     let ended = sandbox.run(&["dump", &set, "--date", "20260102", "--format", "json"]).ok();
     let became = &told(&ended)["wiki"];
     assert!(!became.contains_key("pagetable") && became["articlesmultistreamdump"] == "done", "{became:?}");
+
+    // The set is destroyed in the middle of a run.
+    let mut running = sandbox.start(&["dump", &set, "--date", "20260103"]);
+    running.until("pagetable done");
     sandbox.run(&["destroy", &set]).ok();
+    running.end().status(5);
     sandbox.nothing_left();
 }

@@ -58,3 +58,22 @@ fn a_repository_that_is_not_there() {
     let set = set_of(&sandbox, "1234567890123456789012345678901234567890");
     sandbox.run(&["build", &set]).status(1).stderr_has("could not be fetched").stderr_has("git ls-remote");
 }
+
+#[test]
+fn a_commit_with_and_without_operations_dumps() {
+    let none = "members:\n  dbprimary: {count: 0}\n  mw: {count: 0}\n  php: {count: 0}\n  snapshot: {count: 0}\n";
+    let files = ["xmldumps-backup/worker.py", "xmldumps-backup/defaults.conf", "xmldumps-backup/dumps/wikidump.py"];
+    for (files, status) in [(&files[..1], 3), (&files, 0)] {
+        let sandbox = Sandbox::new();
+        let commit = repository(&sandbox, files);
+        sandbox.private_seeds();
+        let source = format!("{{git: {}, commit: {commit}}}", sandbox.at("repository").display());
+        let set = sandbox.set("git", &format!("dumps:\n  source: {source}\n{none}"));
+        let ran = sandbox.run(&["build", &set]).status(status);
+        if status == 0 {
+            sandbox.run(&["build", &set]).ok().stderr_has_not("fetch source"); // it is fetched once
+        } else {
+            ran.stderr_has("is no operations-dumps: it has no xmldumps-backup/defaults.conf").stderr_has(":2:");
+        }
+    }
+}

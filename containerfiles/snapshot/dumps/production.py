@@ -83,11 +83,13 @@ class Run:
             pass
 
     def listen(self, output):
-        with open(f"{self.own}/output.txt", "a", encoding="utf-8") as log:
-            for line in output:
-                self.said.append(line.rstrip("\n"))
-                log.write(line)
-                log.flush()
+        for line in output:
+            self.said.append(line.rstrip("\n"))
+            try:
+                with open(f"{self.own}/output.txt", "a", encoding="utf-8") as log:
+                    log.write(line)
+            except OSError:  # no space left, perhaps: worker.py must not wait for us
+                pass
 
     def states(self):
         try:
@@ -145,6 +147,9 @@ class Run:
                 self.report(job)
             else:
                 self.report(job, f"it was not done: {reason(self.said)}")
+        # With --job, the exit status may be about jobs of runs before.
+        if status and not self.names and not any(self.told.values()):
+            self.report("worker.py", f"it ended with {status}: {reason(self.said)}")
         return not any(self.told.values())
 
 
