@@ -5,6 +5,7 @@ worker.py writes what becomes of its jobs into dumpruninfo.json; why one failed 
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -38,17 +39,19 @@ class Run:
         self.began = {}  # when each was begun, and how much had been said before
         self.told = {}  # why each failed; None for those that are done
         self.said = []
+        self.heard = 0  # how much of that had been said when last was looked
 
     def do(self, names):
         """Does what is to be done; tells whether all of it is done."""
         if not os.access(f"{CODE}/worker.py", os.R_OK):
             raise Refused("the user dumpsgen cannot read operations-dumps: `chmod -R o+rX` its folder")
         self.clear_lock()
+        self.names = names
+        self.clear_files()
         os.makedirs(self.own, exist_ok=True)
-        self.names, self.before = names, self.states()
-        again = bool(self.before) and all(state["status"] == "done" for state in self.before.values())
+        self.before = self.states()
         process = subprocess.Popen(
-            self.command(again),
+            self.command(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             env=os.environ | {"HOME": HOME, "PYTHONUNBUFFERED": "1"},
         )
@@ -59,13 +62,21 @@ class Run:
             self.watch()
         return self.close(process.wait())
 
-    def command(self, again):
+    def command(self):
         command = ["python3", f"{CODE}/worker.py", "--configfile", CONFIGURATION, "--date", self.date, "--log", "--exclusive"]
         if self.names:
-            command += ["--job", ",".join(self.names), "--prereqs", "--cleanup"]
-        else:
-            command += ["--cleanup"] if again else ["--skipdone"]
-        return [*command, self.wiki.db]
+            return [*command, "--job", ",".join(self.names), "--prereqs", "--cleanup", self.wiki.db]
+        return [*command, "--skipdone", self.wiki.db]
+
+    def clear_files(self):
+        """Removes what is to be made again: with some files that are there, worker.py fails."""
+        if self.names:
+            jobs = read(f"{self.folder}/dumpstatus.json").get("jobs", {})
+            for file in (file for name in self.names for file in jobs.get(name, {}).get("files", {})):
+                if os.path.exists(f"{self.folder}/{file}"):
+                    os.remove(f"{self.folder}/{file}")
+        elif (states := self.states()) and all(state["status"] == "done" for state in states.values()):
+            shutil.rmtree(self.folder)
 
     def clear_lock(self):
         """Removes the lock of a run that was killed. Whoever is at work touches his every ten seconds."""
@@ -92,11 +103,7 @@ class Run:
                 pass
 
     def states(self):
-        try:
-            with open(f"{self.folder}/dumpruninfo.json", encoding="utf-8") as file:
-                return json.load(file)["jobs"]
-        except (OSError, ValueError, KeyError):
-            return {}
+        return read(f"{self.folder}/dumpruninfo.json").get("jobs", {})
 
     def watch(self):
         """Tells what has changed."""
@@ -111,18 +118,18 @@ class Run:
             if status == "done":
                 self.report(job)
             elif status == "failed":
-                self.report(job, reason(self.said[self.began.get(job, (0, 0))[1] :], job))
+                self.report(job, reason(self.said[self.began.get(job, (0, self.heard))[1] :], job))
             elif status == "in-progress" and job not in self.began:
-                self.began[job] = time.monotonic(), len(self.said)
+                self.began[job] = time.monotonic(), self.heard
                 self.tell.job(job, "in-progress", None, 0.0)
+        self.heard = len(self.said)
 
     def plan(self, states):
         """What there is to do, once worker.py has said what jobs there are."""
         tables = [job for job in states if job.endswith("table")]
         self.wanted = [job for name in self.names for job in (tables if name == "tables" else [name])]
         if not self.names:
-            left = [job for job in sorted(states) if self.before.get(job, {}).get("status") != "done"]
-            self.wanted = left or sorted(states)
+            self.wanted = [job for job in sorted(states) if self.before.get(job, {}).get("status") != "done"]
         self.tell.plan(self.wanted)
 
     def report(self, job, why=None):
@@ -151,6 +158,15 @@ class Run:
         if status and not self.names and not any(self.told.values()):
             self.report("worker.py", f"it ended with {status}: {reason(self.said)}")
         return not any(self.told.values())
+
+
+def read(file):
+    """What worker.py has written down, as far as it has."""
+    try:
+        with open(file, encoding="utf-8") as opened:
+            return json.load(opened)
+    except (OSError, ValueError):
+        return {}
 
 
 def is_worker(process):
