@@ -8,7 +8,7 @@ cat >/usr/local/lib/podfarm/route <<'END_OF_FILE'
 {{ route }}END_OF_FILE
 chmod 755 /usr/local/lib/podfarm/route
 cat >/etc/podfarm/hostdns.conf <<'END_OF_FILE'
-FOLDER='{{ folder }}'
+FOLDER={{ folder }}
 ADDRESS={{ address }}
 PORT={{ port }}
 END_OF_FILE

@@ -1,13 +1,16 @@
 //! podfarm turns a small YAML file into a running testbed of rootless podman containers, and back into nothing.
 
+pub mod addresses;
 pub mod builtin;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod desired;
 pub mod doctor;
 pub mod dump;
 pub mod failure;
 pub mod farm;
+pub mod host;
 pub mod hostdns;
 pub mod image;
 pub mod lifecycle;

@@ -5,9 +5,9 @@ use anyhow::Result;
 use crate::cli::{Doctor, Format};
 use crate::doctor::{self, Finding, Verdict};
 use crate::failure::{Failure, Kind};
+use crate::hostdns::{self, Dnsmasq};
 use crate::lifecycle::{self, Session};
 use crate::lock::Lock;
-use crate::process::{Argv, Input, Runner};
 use crate::ui::Ui;
 
 pub fn run(session: &Session<'_>, arguments: &Doctor, ui: &Ui) -> Result<()> {
@@ -49,7 +49,7 @@ fn fix(session: &Session<'_>, findings: &[Finding]) -> Result<bool> {
     let mut fixed = false;
     if needs("leftovers") {
         let containers = session.podman.containers()?;
-        for set in doctor::dead_sets(&containers, &session.podman.inventory()?, &session.paths.data.join("sets")) {
+        for set in doctor::dead_sets(&containers, &session.podman.inventory()?, &session.paths) {
             let at_work = Lock::try_take(&session.paths.lock(&format!("set-{set}")))?.is_none();
             // A set that somebody is making just now has no members yet, and is not dead.
             if let (false, Ok(set)) = (at_work, set.parse()) {
@@ -58,9 +58,9 @@ fn fix(session: &Session<'_>, findings: &[Finding]) -> Result<bool> {
             }
         }
     }
-    if needs("names") && crate::hostdns::installed() {
-        let restart = Argv::new("systemctl").args(["--user", "restart", crate::hostdns::USER_UNIT]);
-        Runner::new().output(&restart, Input::Nothing)?;
+    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
+    if needs("names") && hostdns::installed().is_some_and(|installed| installed.folder == dnsmasq.folder) {
+        dnsmasq.install()?;
         fixed = true;
     }
     Ok(fixed)

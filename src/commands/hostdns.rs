@@ -1,19 +1,16 @@
 //! hostdns: install, remove and status of what gives sets their names on the host.
 
 use std::fs;
-use std::net::IpAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::cli::{Hostdns, HostdnsInstall, HostdnsRemove};
 use crate::failure::{Failure, Kind};
-use crate::hostdns::{self, Wanted};
+use crate::hostdns::{self, Dnsmasq, Kept, Wanted};
 use crate::lifecycle::Session;
-use crate::paths::remove_file;
-use crate::process::{Argv, Input, Runner, find_program};
+use crate::process::{Argv, Input, Runner};
 use crate::progress::Progress;
 use crate::ssh;
 use crate::ui::Ui;
@@ -27,18 +24,16 @@ pub fn run(session: &Session<'_>, command: &Hostdns, ui: &Ui) -> Result<()> {
 }
 
 fn install(session: &Session<'_>, arguments: &HostdnsInstall, ui: &Ui) -> Result<()> {
-    let folder = hostdns::folder(&session.paths);
-    fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
+    check_nobody_elses(&dnsmasq)?;
     let first_port = hostdns::first_unprivileged_port();
-    let names = check_resolver()?;
+    let resolver = hostdns::check_resolver();
     let agree = |what: &str| arguments.yes || ui.confirm(what);
-    let unit = user_unit_file()?;
-    let wanted_names = names
-        && agree(&format!(
-            "Names of sets, such as demo-mw.demo.lan: a dnsmasq of your own ({}), and as root a network link to it for systemd-resolved.\n\
-             No other name goes that way. Install?",
-            unit.display()
-        ));
+    let wanted_names = resolver.is_ok()
+        && agree(
+            "Names of sets, such as demo-mw.demo.lan: a dnsmasq of your own, and as root a network link to it for \
+             systemd-resolved.\nNo other name goes that way. Install?",
+        );
     let wanted_ports = !arguments.no_ports
         && first_port > 22
         && agree(
@@ -46,49 +41,47 @@ fn install(session: &Session<'_>, arguments: &HostdnsInstall, ui: &Ui) -> Result
         );
     let wanted_ssh =
         !arguments.no_ssh && agree("ssh, scp and rsync by member names: a first line `Include …` in ~/.ssh/config. Install?");
-    let wanted = Wanted { names: wanted_names, ports: wanted_ports };
     if wanted_names {
-        write(&unit, &hostdns::user_unit(&folder)?)?;
-        start_dnsmasq(&unit, ui)?;
+        fs::create_dir_all(&dnsmasq.folder).with_context(|| format!("{}: cannot be made", dnsmasq.folder.display()))?;
+        ui.say(&format!("dnsmasq: {}", place(&dnsmasq.install()?)));
     }
-    if wanted.names || wanted.ports {
-        as_root(&hostdns::install_script(&folder, wanted, first_port)?, ui)?;
+    if wanted_names || wanted_ports {
+        let wanted = Wanted { names: wanted_names, ports: wanted_ports };
+        as_root(&hostdns::install_script(&dnsmasq.folder, dnsmasq.address, wanted, first_port)?, ui)?;
     }
     if wanted_ssh {
-        include_ssh(session)?;
+        hostdns::put_on_top(&ssh_config_file()?, &ssh_include(session))?;
     }
-    if wanted_names && !self_test(session)? {
+    if wanted_names && !hostdns::try_name(&session.paths, dnsmasq.address)? {
         return Err(Failure::new(Kind::Machine, "all is in place, but a name of podfarm's does not resolve")
             .hint("podfarm hostdns status tells which part does not work; podfarm hostdns remove takes all away")
             .into());
     }
-    status(session, ui)
+    if wanted_names || wanted_ports || wanted_ssh {
+        status(session, ui)?;
+    }
+    resolver?; // What else there is works without it, and is in place.
+    if !(wanted_names || wanted_ports || wanted_ssh) {
+        return Err(Failure::new(Kind::Failed, "nothing was installed").hint("answer y, or say --yes").into());
+    }
+    Ok(())
 }
 
-/// Whether the host's resolver is systemd-resolved, the one that can be told where a domain's names are.
-fn check_resolver() -> Result<bool> {
-    let resolv_conf = fs::canonicalize("/etc/resolv.conf").unwrap_or_default();
-    let is_resolved = resolv_conf.starts_with("/run/systemd/resolve") && find_program("resolvectl").is_some();
-    if !is_resolved {
-        return Err(Failure::new(
-            Kind::Machine,
-            "this machine's resolver is not systemd-resolved, so names of sets cannot be added to it",
-        )
-        .hint("everything works by address, as `podfarm status` shows; on Debian: sudo apt-get install systemd-resolved")
-        .into());
-    }
-    for (program, package) in [("dnsmasq", "dnsmasq-base"), ("ip", "iproute2")] {
-        if find_program(program).is_none() {
-            return Err(Failure::new(Kind::Machine, format!("{program} is not installed"))
-                .hint(format!("sudo apt-get install {package}"))
-                .into());
-        }
-    }
-    Ok(true)
+/// Root's part knows one folder of names, so a second user must not take it from the first.
+fn check_nobody_elses(dnsmasq: &Dnsmasq) -> Result<()> {
+    let Some(other) = hostdns::installed().filter(|installed| installed.folder != dnsmasq.folder) else { return Ok(()) };
+    Err(Failure::new(
+        Kind::Failed,
+        format!("names are installed on this machine for the sets of {}, and can be for one folder only", other.folder.display()),
+    )
+    .hint("whoever's it is: podfarm hostdns remove")
+    .into())
 }
 
 fn remove(session: &Session<'_>, arguments: &HostdnsRemove, ui: &Ui) -> Result<()> {
-    let wanted = Wanted { names: hostdns::installed(), ports: Path::new(hostdns::PORTS_FILE).exists() };
+    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
+    let wanted =
+        Wanted { names: check_nobody_elses(&dnsmasq).is_ok() && is_installed(), ports: Path::new(hostdns::PORTS_FILE).exists() };
     let script = hostdns::remove_script(wanted, hostdns::first_port_before())?;
     if !arguments.yes && !ui.confirm("Take away all that `podfarm hostdns install` put in?") {
         return Err(Failure::new(Kind::Failed, "nothing was removed").hint("answer y, or say --yes").into());
@@ -96,14 +89,13 @@ fn remove(session: &Session<'_>, arguments: &HostdnsRemove, ui: &Ui) -> Result<(
     if wanted.names || wanted.ports {
         as_root(&script, ui)?;
     }
-    let unit = user_unit_file()?;
-    if unit.exists() {
-        // Without a session of systemd's there is nothing to stop.
-        let _ = systemctl(&["disable", "--now", "--quiet", hostdns::USER_UNIT]);
-        remove_file(&unit)?;
-        let _ = systemctl(&["daemon-reload"]);
-    }
-    exclude_ssh(session)
+    dnsmasq.remove()?;
+    hostdns::take_off_top(&ssh_config_file()?, &ssh_include(session))
+}
+
+/// Whether there is anything of the resolver's piece: an install that was killed may have left a part of it.
+fn is_installed() -> bool {
+    Path::new(hostdns::RESOLVER_UNIT).exists() || hostdns::installed().is_some()
 }
 
 /// Runs a script as root, after showing it.
@@ -115,104 +107,66 @@ fn as_root(script: &str, ui: &Ui) -> Result<()> {
     Runner::new().output(&argv, Input::Bytes(script.as_bytes())).map(drop)
 }
 
-/// Where the user's systemd looks for units.
-fn user_unit_file() -> Result<PathBuf> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
-    Ok(config.context("HOME is not set")?.join("systemd/user").join(hostdns::USER_UNIT))
-}
-
-fn systemctl(words: &[&str]) -> Result<()> {
-    Runner::new().output(&Argv::new("systemctl").arg("--user").args(words.to_vec()), Input::Nothing).map(drop)
-}
-
-fn start_dnsmasq(unit: &Path, ui: &Ui) -> Result<()> {
-    ui.say(&format!("wrote {}", unit.display()));
-    systemctl(&["daemon-reload"])?;
-    systemctl(&["enable", "--quiet", hostdns::USER_UNIT])?;
-    systemctl(&["restart", hostdns::USER_UNIT])
-}
-
 fn ssh_config_file() -> Result<PathBuf> {
     Ok(PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".ssh/config"))
 }
 
-/// Puts the Include at the top: below a `Host` it would be part of that.
-fn include_ssh(session: &Session<'_>) -> Result<()> {
-    let file = ssh_config_file()?;
-    let line = hostdns::ssh_include(&ssh::folder(&session.paths).join("*"));
-    let before = fs::read_to_string(&file).unwrap_or_default();
-    if before.starts_with(&line) {
-        return Ok(());
-    }
-    write(&file, &format!("{line}{before}"))
-}
-
-fn exclude_ssh(session: &Session<'_>) -> Result<()> {
-    let file = ssh_config_file()?;
-    let line = hostdns::ssh_include(&ssh::folder(&session.paths).join("*"));
-    match fs::read_to_string(&file) {
-        Ok(text) if text == line => remove_file(&file),
-        Ok(text) if text.starts_with(&line) => write(&file, &text[line.len()..]),
-        _ => Ok(()),
-    }
-}
-
-/// Writes a file whole, keeping the mode of one that is there.
-fn write(file: &Path, text: &str) -> Result<()> {
-    let folder = file.parent().context("a file lies in a folder")?;
-    let write = || -> std::io::Result<()> {
-        // Private to the user where it has to be made: ssh wants its folder so.
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let new = tempfile::NamedTempFile::new_in(folder)?;
-        fs::write(new.path(), text)?;
-        if let Ok(existing) = fs::metadata(file) {
-            fs::set_permissions(new.path(), existing.permissions())?;
-        }
-        new.persist(file).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{}: cannot be written", file.display()))
-}
-
-/// Tries a name for real: puts one into the folder, waits for the machine's resolver to know it, and takes it away.
-fn self_test(session: &Session<'_>) -> Result<bool> {
-    let label = format!("podfarm-check-{}", std::process::id());
-    let (name, address) = (format!("{label}.{label}.lan"), IpAddr::V4(hostdns::ADDRESS));
-    let file = hostdns::folder(&session.paths).join(&label);
-    fs::write(&file, format!("{address} {name}\n")).with_context(|| format!("{}: cannot be written", file.display()))?;
-    let end = Instant::now() + Duration::from_secs(3);
-    let mut found = false;
-    while !found && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(20));
-        found = hostdns::resolve(&name) == Some(address);
-    }
-    remove_file(&file)?;
-    Ok(found)
+/// At the top: below a `Host` it would be part of that.
+fn ssh_include(session: &Session<'_>) -> String {
+    hostdns::ssh_include(&ssh::folder(&session.paths).join("*"))
 }
 
 fn status(session: &Session<'_>, ui: &Ui) -> Result<()> {
-    let yes_no = |there: bool| if there { "yes" } else { "no" }.to_owned();
+    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
     let works = |works: bool| if works { "works" } else { "does not work" }.to_owned();
-    let unit = user_unit_file()?;
-    let names = hostdns::installed();
-    let ports = Path::new(hostdns::PORTS_FILE).exists();
-    let line = hostdns::ssh_include(&ssh::folder(&session.paths).join("*"));
-    let ssh = fs::read_to_string(ssh_config_file()?).is_ok_and(|text| text.contains(&line));
-    let row = |piece: &str, there: bool, tried: String, place: &Path| {
-        vec![piece.to_owned(), yes_no(there), tried, place.display().to_string()]
+    let row = |piece: &str, there: bool, tried: String, place: String| {
+        vec![piece.to_owned(), if there { "yes" } else { "no" }.to_owned(), if there { tried } else { "-".to_owned() }, place]
     };
+    let kept = dnsmasq.kept();
+    let installed = hostdns::installed();
+    let ours = installed.as_ref().is_some_and(|installed| installed.folder == dnsmasq.folder);
+    let whose = installed.filter(|_| !ours).map_or_else(String::new, |other| format!(" for {}", other.folder.display()));
+    let ssh = ssh_config_file()?;
     let rows = [
-        row("dnsmasq", unit.exists(), works(hostdns::dnsmasq_answers()), &unit),
+        row("dnsmasq", kept.is_some(), works(dnsmasq.answers()), kept.as_ref().map_or_else(|| "-".to_owned(), place)),
         row(
             "resolver",
-            names,
-            if names { works(self_test(session)?) } else { "-".to_owned() },
-            Path::new(hostdns::RESOLVER_UNIT),
+            ours,
+            works(ours && hostdns::try_name(&session.paths, dnsmasq.address)?),
+            format!("{}{whose}", hostdns::RESOLVER_UNIT),
         ),
-        row("ports", ports, format!("from {} up", hostdns::first_unprivileged_port()), Path::new(hostdns::PORTS_FILE)),
-        row("ssh", ssh, "-".to_owned(), &ssh_config_file()?),
+        row("ports", Path::new(hostdns::PORTS_FILE).exists(), try_ports(session), hostdns::PORTS_FILE.to_owned()),
+        row("ssh", hostdns::is_on_top(&ssh, &ssh_include(session)), try_ssh(session), ssh.display().to_string()),
     ];
     ui.table(&["piece", "there", "tried", "where"], &rows);
     Ok(())
+}
+
+fn place(kept: &Kept) -> String {
+    match kept {
+        Kept::Unit(file) => file.display().to_string(),
+        Kept::Process(id) => format!("process {id}"),
+    }
+}
+
+/// Takes the ports for a moment, at an address that no set has.
+fn try_ports(session: &Session<'_>) -> String {
+    let address = session.config.addresses.trial();
+    let refused = |port: u16| TcpListener::bind((address, port)).err().map(|error| format!("{port}: {error}"));
+    match (refused(80), refused(22)) {
+        (None, None) => "works".to_owned(),
+        // Many machines have an sshd of their own on all addresses.
+        (None, Some(_)) => "works; 22 is taken, by this machine's sshd or another program".to_owned(),
+        (Some(why), _) => format!("does not work: {why}"),
+    }
+}
+
+/// Asks ssh what it would do for a member.
+fn try_ssh(session: &Session<'_>) -> String {
+    let first = fs::read_dir(ssh::folder(&session.paths)).ok().and_then(|mut files| files.next()?.ok());
+    let text = first.and_then(|file| fs::read_to_string(file.path()).ok()).unwrap_or_default();
+    let after = |key: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(key)?.split_whitespace().next());
+    let (Some(host), Some(address)) = (after("Host "), after("HostName ")) else { return "there is no set to try".to_owned() };
+    let said = Runner::new().output(&Argv::new("ssh").args(["-G", host]), Input::Nothing).unwrap_or_default();
+    if said.lines().any(|line| line == format!("hostname {address}")) { "works" } else { "does not work" }.to_owned()
 }

@@ -1,28 +1,32 @@
 //! Names on the host: a folder with one hosts file a set, read by a dnsmasq of the user's, to which systemd-resolved
 //! sends the names of the sets that are there, and no others. docs/hostdns.md says why it is done this way.
 
+mod dnsmasq;
+mod files;
 mod pieces;
+mod resolver;
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::addresses::Addresses;
 use crate::desired::Member;
 use crate::paths::{Paths, remove_file};
 use crate::set::SetName;
 
+pub use dnsmasq::{Dnsmasq, Kept};
+pub use files::{is_on_top, put_on_top, take_off_top};
 pub use pieces::{
-    PORTS_FILE, RESOLVER_UNIT, USER_UNIT, Wanted, dnsmasq, first_port_before, first_unprivileged_port, install_script,
-    remove_script, ssh_include, user_unit,
+    PORTS_FILE, RESOLVER_UNIT, Wanted, first_port_before, first_unprivileged_port, install_script, remove_script, ssh_include,
 };
+pub use resolver::{Installed, check_resolver, installed};
 
-/// Where dnsmasq listens. The address is podfarm's, and belongs to no set: sets are numbered from 1.
-pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 53);
-/// A port that needs no privilege.
+/// The port dnsmasq listens on, one that needs no privilege.
 pub const PORT: u16 = 5335;
 
 /// How long a name may take before it counts as not there. An answer from this machine takes a few milliseconds.
@@ -68,9 +72,14 @@ pub fn withdraw(paths: &Paths, set: &SetName) -> Result<()> {
     remove_file(&folder(paths).join(set.as_str()))
 }
 
-/// Whether names are installed at all; before that nobody is asked, for a resolver that knows nothing of them may take seconds to say so.
-pub fn installed() -> bool {
-    Path::new(RESOLVER_UNIT).exists()
+/// Sees to it that names are answered, where they are installed for this user's sets.
+///
+/// # Errors
+/// Where dnsmasq does not answer and cannot be started.
+pub fn ensure(paths: &Paths, addresses: Addresses) -> Result<()> {
+    let dnsmasq = Dnsmasq::new(paths, addresses);
+    let ours = |installed: Installed| installed.folder == dnsmasq.folder && installed.address == dnsmasq.address;
+    if installed().is_some_and(ours) { dnsmasq.ensure() } else { Ok(()) }
 }
 
 /// What the machine's own resolver says of a name, by the same call that every program uses.
@@ -84,30 +93,36 @@ pub fn resolve(name: &str) -> Option<IpAddr> {
     receiver.recv_timeout(PATIENCE).ok().flatten()
 }
 
-/// Whether a member's name leads to its address here and now.
+/// Whether a member's name leads to its address here and now. Where names are not installed nobody is asked: a resolver that
+/// knows nothing of them may take seconds to say so.
 pub fn works(full_name: &str, published: Ipv4Addr) -> bool {
-    installed() && resolve(full_name) == Some(IpAddr::V4(published))
+    installed().is_some() && resolve(full_name) == Some(IpAddr::V4(published))
 }
 
-/// Whether dnsmasq answers: a question for the root's name servers, which it answers with a refusal, but answers.
-pub fn dnsmasq_answers() -> bool {
-    const QUESTION: [u8; 17] = [0x77, 0x77, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
-    let ask = || -> std::io::Result<bool> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.connect((ADDRESS, PORT))?;
-        socket.send(&QUESTION)?;
-        let mut answer = [0; 512];
-        Ok(socket.recv(&mut answer)? >= 2 && answer[..2] == QUESTION[..2])
-    };
-    ask().unwrap_or(false)
+/// Tries a name for real: puts one into the folder, waits for the machine's resolver to know it, and takes it away.
+///
+/// # Errors
+/// Where the folder cannot be written.
+pub fn try_name(paths: &Paths, address: Ipv4Addr) -> Result<bool> {
+    let label = format!("podfarm-check-{}", std::process::id());
+    let name = format!("{label}.{label}.lan");
+    let file = folder(paths).join(&label);
+    fs::write(&file, format!("{address} {name}\n")).with_context(|| format!("{}: cannot be written", file.display()))?;
+    let end = Instant::now() + 3 * PATIENCE;
+    let mut found = false;
+    while !found && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20));
+        found = resolve(&name) == Some(IpAddr::V4(address));
+    }
+    remove_file(&file)?;
+    Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn paths(folder: &Path) -> Paths {
+    fn paths(folder: &std::path::Path) -> Paths {
         Paths { config: folder.into(), data: folder.into(), cache: folder.into(), locks: folder.into() }
     }
 

@@ -1,12 +1,12 @@
 //! What `hostdns install` puts on the machine, piece by piece: the text of every file, and where it goes. No I/O but reading a setting.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::Result;
 use askama::Template;
 
-use super::{ADDRESS, PORT};
-use crate::process::Argv;
+use super::PORT;
 
 /// Which of the pieces that need root are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +19,6 @@ pub struct Wanted {
 pub const RESOLVER_UNIT: &str = "/etc/systemd/system/podfarm-hostdns.service";
 /// The setting for ports.
 pub const PORTS_FILE: &str = "/etc/sysctl.d/90-podfarm.conf";
-/// The user's unit, below the configuration folder of the user's systemd.
-pub const USER_UNIT: &str = "podfarm-dnsmasq.service";
 
 const ROUTE: &str = include_str!("../../hostdns/route");
 const SERVICE: &str = include_str!("../../hostdns/podfarm-hostdns.service");
@@ -30,12 +28,6 @@ const NAMES_SERVICE: &str = include_str!("../../hostdns/podfarm-hostdns-names.se
 #[template(path = "podfarm-hostdns-names.path", escape = "none")]
 struct NamesPath<'a> {
     folder: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "podfarm-dnsmasq.service", escape = "none")]
-struct UserUnit {
-    command: String,
 }
 
 #[derive(Template)]
@@ -61,45 +53,18 @@ struct Remove {
     first_port: u16,
 }
 
-/// dnsmasq, as it is run: it knows the sets' names and nothing else, and asks nobody.
-pub fn dnsmasq(folder: &Path) -> Argv {
-    Argv::new("/usr/sbin/dnsmasq").args([
-        "--keep-in-foreground",
-        "--conf-file=/dev/null",
-        "--no-resolv",
-        "--no-hosts",
-        "--bind-interfaces",
-        "--log-facility=-",
-        "--pid-file=",
-        // What is unknown in .lan does not exist, and is said to at once.
-        "--local=/lan/",
-        &format!("--hostsdir={}", folder.display()),
-        &format!("--listen-address={ADDRESS}"),
-        &format!("--port={PORT}"),
-    ])
-}
-
-/// The user's unit that runs it.
-///
-/// # Errors
-/// Never, as far as is known; rendering says it can.
-pub fn user_unit(folder: &Path) -> Result<String> {
-    // A per cent sign begins one of systemd's own placeholders.
-    let words: Vec<_> = dnsmasq(folder).words().iter().map(|word| format!("\"{}\"", word.replace('%', "%%"))).collect();
-    Ok(UserUnit { command: words.join(" ") }.render()?)
-}
-
 /// What root does to install.
 ///
 /// # Errors
-/// As [`user_unit`].
-pub fn install_script(folder: &Path, wanted: Wanted, first_port: u16) -> Result<String> {
+/// Never, as far as is known; rendering says it can.
+pub fn install_script(folder: &Path, address: Ipv4Addr, wanted: Wanted, first_port: u16) -> Result<String> {
     let folder = folder.display().to_string();
+    let quoted = shell_words::quote(&folder);
     let script = Install {
         names: wanted.names,
         ports: wanted.ports,
-        folder: &folder,
-        address: ADDRESS.to_string(),
+        folder: &quoted,
+        address: address.to_string(),
         port: PORT,
         first_port,
         route: ROUTE,
@@ -113,7 +78,7 @@ pub fn install_script(folder: &Path, wanted: Wanted, first_port: u16) -> Result<
 /// What root does to remove; `first_port` is what the setting was before.
 ///
 /// # Errors
-/// As [`user_unit`].
+/// As [`install_script`].
 pub fn remove_script(wanted: Wanted, first_port: u16) -> Result<String> {
     Ok(Remove { names: wanted.names, ports: wanted.ports, first_port }.render()?)
 }
@@ -139,26 +104,23 @@ pub fn first_port_before() -> u16 {
 mod tests {
     use super::*;
 
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 53);
     const BOTH: Wanted = Wanted { names: true, ports: true };
 
     #[test]
     fn only_what_is_wanted_is_installed() {
-        let both = install_script(Path::new("/home/u/names"), BOTH, 1024).unwrap();
-        assert!(both.contains("FOLDER='/home/u/names'") && both.contains("ip_unprivileged_port_start = 22"), "{both}");
+        let both = install_script(Path::new("/home/u/names"), ADDRESS, BOTH, 1024).unwrap();
+        assert!(both.contains("FOLDER=/home/u/names\n") && both.contains("ip_unprivileged_port_start = 22"), "{both}");
         assert!(both.contains("PathChanged=/home/u/names\n"), "{both}");
-        let names = install_script(Path::new("/home/u/names"), Wanted { ports: false, ..BOTH }, 1024).unwrap();
+        let names = install_script(Path::new("/home/u/names"), ADDRESS, Wanted { ports: false, ..BOTH }, 1024).unwrap();
         assert!(names.contains("podfarm-hostdns.path") || names.contains("podfarm-hostdns-names.path"), "{names}");
         assert!(!names.contains("sysctl"), "{names}");
+        let odd = install_script(Path::new("/home/o'neil/na mes"), ADDRESS, BOTH, 1024).unwrap();
+        assert!(odd.contains("FOLDER='/home/o'\\''neil/na mes'\n"), "{odd}");
     }
 
     #[test]
     fn removing_restores_the_port() {
         assert!(remove_script(BOTH, 80).unwrap().contains("ip_unprivileged_port_start=80"));
-    }
-
-    #[test]
-    fn dnsmasq_asks_nobody() {
-        let argv = dnsmasq(Path::new("/n")).to_string();
-        assert!(argv.contains("--no-resolv") && argv.contains("--port=5335") && argv.contains("127.77.0.53"), "{argv}");
     }
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use super::apply::{Native, NoNative, OnFailure, apply};
 use super::prepare::{Ingredients, Until, is_prepared, prepare};
 use super::{Report, Session, secrets};
+use crate::addresses::{Addresses, Range};
 use crate::desired::{Desired, Member, PublishedPort, label};
 use crate::failure::{Failure, Kind};
 use crate::plan::{self, Goal};
@@ -19,7 +20,7 @@ use crate::process::find_program;
 use crate::resolve::{self, World};
 use crate::set::SetName;
 use crate::status;
-use crate::{farm, hostdns, ssh};
+use crate::{farm, host, hostdns, ssh};
 
 /// How a set is brought up.
 #[derive(Clone, Copy, Debug)]
@@ -150,8 +151,10 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         None => ingredients.seed(session)?.path,
     };
     let existing = Existing::of(&containers, name);
-    let number =
-        existing.number.or_else(|| pod_number(&inventory, name)).map_or_else(|| free_number(&containers, &inventory), Ok)?;
+    let number = existing
+        .number
+        .or_else(|| pod_number(&inventory, name))
+        .map_or_else(|| free_number(&session.config.addresses, &containers, &inventory), Ok)?;
     let desired = resolved(session, &ingredients, &existing, number, &seed)?;
     let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
@@ -186,6 +189,8 @@ fn endpoints(desired: &Desired) -> Vec<Endpoint> {
 struct Existing {
     number: Option<u8>,
     seed: Option<PathBuf>,
+    /// Where its addresses come from, which may have been changed in the user's settings since.
+    addresses: Option<Addresses>,
     members: BTreeMap<String, (u8, Vec<PublishedPort>)>,
 }
 
@@ -195,6 +200,10 @@ impl Existing {
         for container in plan::containers_of(containers, set) {
             existing.number = existing.number.or(container.label(label::NUMBER).and_then(|number| number.parse().ok()));
             existing.seed = existing.seed.or(container.label(label::SEED).map(PathBuf::from));
+            let range = |key| Some(Range::of(container.label(key)?.parse().ok()?));
+            if let (Some(inside), Some(published)) = (range(label::ADDRESS), range(label::PUBLISHED)) {
+                existing.addresses.get_or_insert(Addresses { inside, published });
+            }
             let number = container.label(label::MEMBER_NUMBER).and_then(|number| number.parse().ok());
             if let (Some(member), Some(number)) = (container.label(label::MEMBER), number) {
                 let ports = Endpoint::of(container).map(|endpoint| endpoint.ports).unwrap_or_default();
@@ -219,6 +228,7 @@ fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existin
             dumps: ingredients.dumps.as_ref().map(|tree| tree.path.as_path()),
             seed: Some(seed),
             number,
+            addresses: existing.addresses.unwrap_or(session.config.addresses),
             existing: &existing.members,
             free: &free,
         },
@@ -256,18 +266,19 @@ fn pod_number(inventory: &Inventory, set: &SetName) -> Option<u8> {
     ours.find_map(|(_, labels)| labels.get(label::NUMBER)?.parse().ok())
 }
 
-/// The smallest number that neither a set nor anybody's network has.
-fn free_number(containers: &[Container], inventory: &Inventory) -> Result<u8> {
+/// The smallest number that neither a set nor anybody's network has, this machine's own among them.
+fn free_number(addresses: &Addresses, containers: &[Container], inventory: &Inventory) -> Result<u8> {
     let labels = containers.iter().map(|container| &container.labels).chain(inventory.pods.iter().map(|pod| &pod.labels));
     let by_label = labels.filter_map(|labels| labels.get(label::NUMBER)?.parse::<u8>().ok());
-    let [first, second] = resolve::INSIDE;
-    let prefix = format!("{first}.{second}.");
-    let subnets = inventory.networks.iter().flat_map(|network| &network.subnets);
-    let by_subnet = subnets.filter_map(|subnet| subnet.subnet.strip_prefix(&prefix)?.split('.').next()?.parse::<u8>().ok());
-    let taken: Vec<u8> = by_label.chain(by_subnet).collect();
-    (1..=254).find(|number| !taken.contains(number)).ok_or_else(|| {
-        Failure::new(Kind::Failed, "254 sets exist, and there is no room for one more")
-            .hint("podfarm list shows them; podfarm destroy removes one")
+    let networks = inventory.networks.iter().flat_map(|network| &network.subnets);
+    let networks = networks.filter_map(|network| network.subnet.parse().ok());
+    let taken: Vec<_> = networks.chain(host::interfaces().into_iter().map(|(_, subnet)| subnet)).collect();
+    addresses.free_number(&by_label.collect::<Vec<_>>(), &taken).ok_or_else(|| {
+        Failure::new(Kind::Failed, format!("none of the networks in {} is free for one more set", addresses.inside))
+            .hint(
+                "podfarm list shows the sets there are, podman network ls and ip address who else has networks; \
+                 docs/config.md says how to take another range",
+            )
             .into()
     })
 }
@@ -315,6 +326,9 @@ fn write_files(session: &Session<'_>, ingredients: &Ingredients, desired: &Desir
         std::fs::write(&hosts, &desired.hosts).with_context(|| format!("{}: cannot be written", hosts.display()))?;
     }
     hostdns::publish(&session.paths, &desired.set, &desired.members)?;
+    if let Err(error) = hostdns::ensure(&session.paths, session.config.addresses) {
+        session.progress.say(&format!("note: names of sets do not work: {error:#}"));
+    }
     farm::write(&folder.join("farm"), &farm::render(&ingredients.set, desired)?)
 }
 

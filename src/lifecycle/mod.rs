@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 
+use crate::config::Config;
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::plan::Stage;
@@ -26,6 +27,7 @@ pub use take_down::{destroy, remove, stop};
 /// What every verb works with.
 pub struct Session<'a> {
     pub paths: Paths,
+    pub config: Config,
     pub podman: Podman,
     /// Read when they are first asked for: what takes a set down has to work where they are wrong.
     roles: OnceLock<Roles>,

@@ -164,7 +164,7 @@ fn passes(error: &anyhow::Error) -> bool {
     PASSING.iter().any(|sign| text.contains(sign))
 }
 
-fn user() -> String {
+pub fn user() -> String {
     nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map_or("$USER".to_owned(), |user| user.name)
 }
 

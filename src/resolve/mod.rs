@@ -10,15 +10,13 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 
 use self::container::{arguments, finish, mount_folders, on_host, secrets_of};
+use crate::addresses::Addresses;
 use crate::desired::{Desired, Member, PublishedPort, label, secret_prefix};
 use crate::paths::Paths;
 use crate::probe::WIKI;
 use crate::role::{Additions, Kind, Mount, Probe, Role, Roles, SSH};
 use crate::set::{self, MemberName, Set};
 
-/// The first two parts of all addresses inside of sets, and of those on the host.
-pub const INSIDE: [u8; 2] = [10, 77];
-pub const PUBLISHED: [u8; 2] = [127, 77];
 /// Added to a port that cannot be published as it is. Not 10,000: browsers refuse to open 10080, once the port of another service.
 pub const PORT_SHIFT: u16 = 20_000;
 
@@ -35,6 +33,7 @@ pub struct World<'a> {
     /// The folder of the seed the set is, or will be, created from.
     pub seed: Option<&'a Path>,
     pub number: u8,
+    pub addresses: Addresses,
     /// Numbers and ports of members that exist, which they keep.
     pub existing: &'a BTreeMap<String, (u8, Vec<PublishedPort>)>,
     /// Whether this machine lets us publish a port on an address.
@@ -84,7 +83,7 @@ pub fn resolve(set: &Set, world: &World<'_>) -> Result<Desired> {
         members.push(placed(set, draft, numbers[draft.name.as_str()], world)?);
     }
     let hosts = hosts_file(set, &members);
-    let network = format!("{}.{}.{}.0/24", INSIDE[0], INSIDE[1], world.number);
+    let network = world.addresses.inside.of_set(world.number).to_string();
     let mut secrets = BTreeSet::new();
     let mut folders = BTreeSet::new();
     let mut done = Vec::new();
@@ -234,7 +233,7 @@ fn member_numbers(set: &Set, drafts: &[Draft<'_>], world: &World<'_>) -> Result<
 fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result<Member> {
     let host = set::host_name(&set.name, &draft.name)
         .map_err(|why| set.wrong(&["members", draft.name.as_str()], &why, "choose a shorter name for the set or the member"))?;
-    let published = Ipv4Addr::new(PUBLISHED[0], PUBLISHED[1], world.number, number);
+    let published = world.addresses.published.address(world.number, number);
     let kept = world.existing.get(draft.name.as_str()).map(|(_, ports)| ports.as_slice()).unwrap_or_default();
     let ports = draft.role.ports.iter().map(|port| (port.name.as_str(), port.port)).chain([(SSH.name, SSH.port)]);
     let ports = ports
@@ -254,7 +253,7 @@ fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result
         role: draft.role_name.to_owned(),
         number,
         provides: draft.provides.clone(),
-        address: Ipv4Addr::new(INSIDE[0], INSIDE[1], world.number, number),
+        address: world.addresses.inside.address(world.number, number),
         published,
         ports,
         image: world.images.get(draft.role_name).cloned().unwrap_or_default(),

@@ -266,7 +266,7 @@ impl Set {
 }
 
 /// The line on which a key stands, for a block mapping written one key a line; in a flow mapping, the line of its nearest parent.
-fn line_of(text: &str, keys: &[&str]) -> Option<usize> {
+pub fn line_of(text: &str, keys: &[&str]) -> Option<usize> {
     let mut line_number = None;
     let mut lines = text.lines().enumerate();
     let mut indent = 0;

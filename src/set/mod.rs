@@ -8,7 +8,7 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use load::{Found, find, list, load, parse};
+pub use load::{Found, find, line_of, list, load, parse};
 pub use names::{DatabaseName, MemberName, SetName, SourceName, WikiName, full_name, host_name};
 
 /// A set, as its file says and with defaults filled in. Everything in it has been checked as far as

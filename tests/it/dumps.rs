@@ -80,6 +80,11 @@ fn every_job_is_done_and_what_is_public_is_published() {
     }
     assert_eq!(get(&format!("{web}wiki/latest/wiki-latest-pages-articles.xml.bz2")).0, 200);
 
+    // The set's page leads there.
+    let (_, page) = get(&sandbox.status(&set)["urls"]["wiki"].as_str().expect("a url").replace("wiki/mw/", ""));
+    let page = String::from_utf8_lossy(&page).into_owned();
+    assert!(page.contains(&format!("href=\"{web}wiki/20260101/\"")) && !page.contains("inner/2026"), "{page}");
+
     // Every revision is in the history, and a second run has the same bytes.
     let count = sandbox.run(&["exec", &set, "dbreplica1", "mariadb", "-N", "-e", "SELECT COUNT(*) FROM wiki.revision"]).ok();
     let unpacked = |date: &str, name: &str| {

@@ -1,6 +1,8 @@
 //! All integration tests, one binary. What needs podman runs on the real one, rootless.
 
 mod browser;
+#[path = "../common/mod.rs"]
+mod common;
 mod dumps;
 mod extra_archive;
 mod farm;
@@ -17,7 +19,6 @@ mod names;
 mod operations_dumps;
 mod pinned;
 mod ports;
-mod ran;
 mod running;
 mod sandbox;
 mod set_files;
@@ -27,3 +28,5 @@ mod sources;
 mod store;
 mod together;
 mod topology;
+
+use common::ran;

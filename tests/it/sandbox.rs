@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+pub use crate::common::programs::{command, run, which};
 use crate::ran::Ran;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -300,25 +301,6 @@ fn shared_cache() -> PathBuf {
     let folder = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
     let usual = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache"))).map(|cache| cache.join("podfarm"));
     folder("PODFARM_CACHE").or_else(usual).expect("HOME is set")
-}
-
-/// Where a program is on PATH.
-pub fn which(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").expect("PATH is set");
-    let mut all = std::env::split_paths(&path).map(|folder| folder.join(name));
-    all.find(|program| program.is_file()).unwrap_or_else(|| panic!("{name} is not on PATH"))
-}
-
-/// A command that is not podfarm's.
-#[allow(clippy::disallowed_methods)]
-pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    Command::new(program)
-}
-
-/// Runs a program that is not podfarm.
-pub fn run(program: &str, arguments: &[&str]) -> Ran {
-    let output = command(program).args(arguments).stdin(Stdio::null()).output();
-    Ran::new(format!("{program} {}", arguments.join(" ")), output.unwrap_or_else(|error| panic!("{program}: {error}")))
 }
 
 /// Runs the real podman.

@@ -25,12 +25,43 @@ function first( array $members, string $role ): ?array {
 	return null;
 }
 
+/** Where a member's web server is, by a name or an address of this host, as the one who asks came here. */
+function url( array $member, array $port ): string {
+	$byName = !filter_var( parse_url( "http://{$_SERVER['HTTP_HOST']}", PHP_URL_HOST ), FILTER_VALIDATE_IP );
+	$host = $byName ? $member['full_name'] : $member['published'];
+	return "http://$host" . ( $port['published'] === 80 ? '' : ":{$port['published']}" );
+}
+
+/** A member's web server, if it has one. */
+function web( array $member ): ?array {
+	foreach ( $member['ports'] as $port ) {
+		if ( $port['name'] === 'http' ) {
+			return $port;
+		}
+	}
+	return null;
+}
+
+/** The dates of a database's dumps on the web server that publishes them, latest first. */
+function runs( array $server, string $db ): array {
+	$limit = stream_context_create( [ 'http' => [ 'timeout' => 1 ] ] );
+	$place = $server['address'] . ':' . web( $server )['port'];
+	$listing = @file_get_contents( "http://$place/$db/", false, $limit ) ?: '';
+	preg_match_all( '!href="(\d{8})/"!', $listing, $found );
+	rsort( $found[1] );
+	return $found[1];
+}
+
 $database = first( $members, 'mariadb' );
 $snapshot = first( $members, 'snapshot' );
+$dumps = first( $members, 'dumpsweb' );
 $commands = [ "podfarm status $set" => 'each member\'s state, addresses and urls' ];
 if ( $snapshot ) {
 	$commands["podfarm shell $set {$snapshot['name']}"] = 'a shell where dumps are made';
 	$commands["ssh {$snapshot['host']}"] = 'the same by ssh, after podfarm hostdns install or with podfarm ssh-config';
+}
+if ( $dumps ) {
+	$commands["podfarm dump $set"] = 'dumps of every wiki';
 }
 if ( $database ) {
 	$commands["podfarm exec $set {$database['name']} mariadb " . reset( $farm->databases )] = 'SQL, as root';
@@ -95,13 +126,32 @@ header( 'Content-Type: text/html; charset=utf-8' );
 <td data-label="Name"><code><?= e( $member['full_name'] ) ?></code></td>
 <td data-label="In the set"><code><?= e( $member['address'] ) ?></code></td>
 <td data-label="On this host"><?php foreach ( $member['ports'] as $port ): ?>
-<code><?= e( "{$member['published']}:{$port['published']}" ) ?></code> <?= e( $port['name'] ) ?><br>
+<code><?= e( "{$member['published']}:{$port['published']}" ) ?></code>
+<?php if ( $port['name'] === 'http' ): ?><a href="<?= e( url( $member, $port ) ) ?>/">http</a><?php else: ?><?= e( $port['name'] ) ?><?php endif ?><br>
 <?php endforeach ?></td>
 </tr>
 <?php endforeach ?>
 </tbody>
 </table>
 
+<?php if ( $dumps ): $place = url( $dumps, web( $dumps ) ); ?>
+<h2>Dumps</h2>
+<table>
+<thead><tr><th>Database</th><th>Dumps</th></tr></thead>
+<tbody>
+<?php foreach ( $farm->databases as $db ): ?>
+<?php if ( $farm->data['wikis'][$db]['private'] ) { continue; } $runs = runs( $dumps, $db ); ?>
+<tr>
+<td><code><?= e( $db ) ?></code></td>
+<td data-label="Dumps"><?php foreach ( $runs as $run ): ?>
+<a href="<?= e( "$place/$db/$run/" ) ?>"><?= e( $run ) ?></a>
+<?php endforeach ?><?= $runs ? '' : 'none yet' ?></td>
+</tr>
+<?php endforeach ?>
+</tbody>
+</table>
+
+<?php endif ?>
 <h2>Commands</h2>
 <table>
 <thead><tr><th>Type</th><th>to get</th></tr></thead>

@@ -29,6 +29,11 @@ impl Ran {
         ran
     }
 
+    /// Tells of it, for whoever reads a test's output.
+    pub fn show(&self) {
+        eprintln!("{self}");
+    }
+
     #[track_caller]
     pub fn status(self, expected: i32) -> Self {
         assert_eq!(self.status, expected, "{self}");

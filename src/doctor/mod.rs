@@ -1,0 +1,178 @@
+//! Whether this machine is ready: what podfarm needs, each with a verdict, the fact, and the command that mends it.
+//!
+//! What can be tried is tried, instead of reading versions: a container is started, a port reached, a name resolved.
+
+mod network;
+mod podman;
+mod trial;
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::desired::label;
+use crate::lifecycle::Session;
+use crate::paths::Paths;
+use crate::podman::{Inventory, argv, observe::Container};
+use crate::process::{Argv, Input, Runner, find_program};
+use crate::{hostdns, ssh};
+
+/// Room for a base, five images and a farm's seeds, in bytes.
+const ROOM: u64 = 6 << 30;
+/// No machine that podfarm runs on can be before this moment: 1 January 2026, in seconds since 1970.
+const EARLIEST: u64 = 1_767_225_600;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Good,
+    /// It works, and could be better.
+    Note,
+    /// `up` cannot work.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    pub what: &'static str,
+    pub verdict: Verdict,
+    pub fact: String,
+    /// The command that mends it, or what to do.
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    fn new(what: &'static str, verdict: Verdict, fact: impl Into<String>) -> Self {
+        Self { what, verdict, fact: fact.into(), mend: None }
+    }
+
+    fn mend(mut self, mend: impl Into<String>) -> Self {
+        if self.verdict != Verdict::Good {
+            self.mend = Some(mend.into());
+        }
+        self
+    }
+
+    fn good_if(good: bool, otherwise: Verdict, what: &'static str, fact: impl Into<String>) -> Self {
+        Self::new(what, if good { Verdict::Good } else { otherwise }, fact)
+    }
+}
+
+/// Looks at everything.
+pub fn examine(session: &Session<'_>) -> Vec<Finding> {
+    let mut findings = vec![programs(), mmdebstrap(), clock(), room(&session.paths.cache)];
+    let info = session.podman.output(&argv::info(), Input::Nothing).and_then(|text| Ok(serde_json::from_str::<Value>(&text)?));
+    match info {
+        Ok(info) => {
+            findings.extend(podman::findings(session, &info));
+            findings.push(trial::finding(session));
+            match session.podman.everything() {
+                Ok((containers, inventory)) => {
+                    findings.push(leftovers(&containers, &inventory, &session.paths));
+                    findings.push(network::addresses(session, &containers, &inventory));
+                }
+                Err(error) => findings.push(Finding::new("leftovers", Verdict::Note, format!("{error}"))),
+            }
+        }
+        Err(error) => {
+            let hint =
+                crate::failure::hints(&error).first().map_or_else(|| "scripts/setup".to_owned(), |hint| (*hint).to_owned());
+            findings.push(Finding::new("podman", Verdict::Bad, format!("{error}")).mend(hint));
+        }
+    }
+    findings.push(network::ports(session));
+    findings.push(network::names(session));
+    findings
+}
+
+fn programs() -> Finding {
+    let needed = [("podman", "podman"), ("ssh-keygen", "openssh-client"), ("newuidmap", "uidmap"), ("git", "git")];
+    let missing: Vec<_> = needed.iter().filter(|(program, _)| find_program(program).is_none()).collect();
+    if missing.is_empty() {
+        return Finding::new("programs", Verdict::Good, "all there");
+    }
+    let list = |pick: fn(&(&str, &str)) -> String| missing.iter().map(|pair| pick(pair)).collect::<Vec<_>>().join(" ");
+    Finding::new("programs", Verdict::Bad, format!("missing: {}", list(|pair| pair.0.to_owned())))
+        .mend(format!("sudo apt-get install {}", list(|pair| pair.1.to_owned())))
+}
+
+/// What base images are made with, and the keys it trusts.
+fn mmdebstrap() -> Finding {
+    const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    let what = "mmdebstrap";
+    let runs = Runner::new().output(&Argv::new("mmdebstrap").arg("--version"), Input::Nothing);
+    match runs {
+        Ok(version) if Path::new(KEYS).exists() => Finding::new(what, Verdict::Good, version.trim()),
+        Ok(_) => {
+            Finding::new(what, Verdict::Bad, format!("{KEYS} is missing, by which Debian's packages are known to be Debian's"))
+                .mend("sudo apt-get install debian-archive-keyring")
+        }
+        Err(_) => Finding::new(what, Verdict::Bad, "it does not run, and images are made with it")
+            .mend("sudo apt-get install mmdebstrap"),
+    }
+}
+
+/// A clock that is far behind makes apt refuse every archive, and certificates not yet valid.
+fn clock() -> Finding {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let behind = now < EARLIEST;
+    Finding::good_if(!behind, Verdict::Bad, "clock", if behind { "it is years behind" } else { "right, as far as can be told" })
+        .mend("sudo timedatectl set-ntp true")
+}
+
+fn room(folder: &Path) -> Finding {
+    let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let free = nix::sys::statvfs::statvfs(existing).map(|about| about.blocks_available() * about.fragment_size()).unwrap_or(0);
+    let fact = format!("{:.1} GiB free at {}", free as f64 / f64::from(1 << 30), existing.display());
+    Finding::good_if(free >= ROOM, Verdict::Note, "disk", fact)
+        .mend("podfarm remove SET for sets you do not need; podman image prune")
+}
+
+fn leftovers(containers: &[Container], inventory: &Inventory, paths: &Paths) -> Finding {
+    let dead = dead_sets(containers, inventory, paths);
+    if dead.is_empty() {
+        return Finding::new("leftovers", Verdict::Good, "none");
+    }
+    Finding::new("leftovers", Verdict::Note, format!("of sets that have no members: {}", dead.join(", ")))
+        .mend(format!("podfarm destroy {}", dead.join(" ")))
+}
+
+/// Sets of which there is something, but no container.
+pub fn dead_sets(containers: &[Container], inventory: &Inventory, paths: &Paths) -> Vec<String> {
+    let labels = inventory.pods.iter().map(|pod| &pod.labels).chain(inventory.networks.iter().map(|network| &network.labels));
+    let mut sets: Vec<String> = labels.filter_map(|labels| labels.get(label::SET).cloned()).collect();
+    let secret = |name: &String| Some(name.strip_prefix("podfarm.")?.split('.').next()?.to_owned());
+    sets.extend(inventory.secrets.iter().filter_map(secret));
+    for folder in [paths.data.join("sets"), hostdns::folder(paths), ssh::folder(paths)] {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        // A file that is just being written has a name that no set can have.
+        sets.extend(names.filter(|name| name.parse::<crate::set::SetName>().is_ok()));
+    }
+    sets.sort();
+    sets.dedup();
+    sets.retain(|set| !containers.iter().any(|container| container.label(label::SET) == Some(set)));
+    sets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_set_without_members_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("sets/left")).unwrap();
+        fs::create_dir_all(folder.path().join("names")).unwrap();
+        fs::write(folder.path().join("names/named"), "").unwrap();
+        fs::write(folder.path().join("names/#half#"), "").unwrap();
+        let paths = Paths { config: folder.path().into(), data: folder.path().into(), cache: "/".into(), locks: "/".into() };
+        let inventory =
+            Inventory { secrets: vec!["podfarm.gone.db-wiki".to_owned(), "other".to_owned()], ..Inventory::default() };
+        assert_eq!(dead_sets(&[], &inventory, &paths), ["gone", "left", "named"]);
+    }
+}
