@@ -107,6 +107,22 @@ impl Default for Addresses {
     }
 }
 
+/// As a label: both ranges, separated by a comma.
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.inside, self.published)
+    }
+}
+
+impl FromStr for Addresses {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (inside, published) = text.split_once(',').ok_or_else(|| format!("{text:?} is not two ranges"))?;
+        Ok(Self { inside: inside.parse()?, published: published.parse()? })
+    }
+}
+
 impl Addresses {
     /// Refuses ranges that can be of no use.
     ///
@@ -153,6 +169,14 @@ mod tests {
         for wrong in ["10.78", "10.78.0.0", "10.78.1.0/16", "10.78.0.0/24", "10.0.0.0/8", "fd00::/16", "10.78.0.0/33", ""] {
             assert!(wrong.parse::<Range>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn addresses_survive_their_label() {
+        let addresses = Addresses::default();
+        assert_eq!(addresses.to_string(), "10.77.0.0/16,127.77.0.0/16");
+        assert_eq!(addresses.to_string().parse(), Ok(addresses));
+        assert!("10.77.0.0/16".parse::<Addresses>().is_err());
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub mod label {
     pub const SET: &str = "podfarm.set";
     /// The set's number, which is in all its addresses.
     pub const NUMBER: &str = "podfarm.number";
+    /// The ranges its addresses come from.
+    pub const RANGES: &str = "podfarm.ranges";
     pub const MEMBER: &str = "podfarm.member";
     /// The member's number, the last part of its addresses.
     pub const MEMBER_NUMBER: &str = "podfarm.member-number";

@@ -64,7 +64,7 @@ impl Finding {
 
 /// Looks at everything.
 pub fn examine(session: &Session<'_>) -> Vec<Finding> {
-    let mut findings = vec![programs(), mmdebstrap(), clock(), room(&session.paths.cache)];
+    let mut findings = vec![programs(), mmdebstrap(), clock(SystemTime::now()), room(&session.paths.cache)];
     let info = session.podman.output(&argv::info(), Input::Nothing).and_then(|text| Ok(serde_json::from_str::<Value>(&text)?));
     match info {
         Ok(info) => {
@@ -117,8 +117,8 @@ fn mmdebstrap() -> Finding {
 }
 
 /// A clock that is far behind makes apt refuse every archive, and certificates not yet valid.
-fn clock() -> Finding {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+fn clock(now: SystemTime) -> Finding {
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let behind = now < EARLIEST;
     Finding::good_if(!behind, Verdict::Bad, "clock", if behind { "it is years behind" } else { "right, as far as can be told" })
         .mend("sudo timedatectl set-ntp true")
@@ -128,7 +128,9 @@ fn room(folder: &Path) -> Finding {
     let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
     let free = nix::sys::statvfs::statvfs(existing).map(|about| about.blocks_available() * about.fragment_size()).unwrap_or(0);
     let fact = format!("{:.1} GiB free at {}", free as f64 / f64::from(1 << 30), existing.display());
-    Finding::good_if(free >= ROOM, Verdict::Note, "disk", fact)
+    // What is built already may still come up, but nothing can be made.
+    let otherwise = if free >= ROOM / 12 { Verdict::Note } else { Verdict::Bad };
+    Finding::good_if(free >= ROOM, otherwise, "disk", fact)
         .mend("podfarm remove SET for sets you do not need; podman image prune")
 }
 
@@ -162,6 +164,12 @@ pub fn dead_sets(containers: &[Container], inventory: &Inventory, paths: &Paths)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_stood_still_is_seen() {
+        assert_eq!(clock(SystemTime::UNIX_EPOCH).verdict, Verdict::Bad);
+        assert_eq!(clock(SystemTime::now()).verdict, Verdict::Good);
+    }
 
     #[test]
     fn what_is_left_of_a_set_without_members_is_found() {

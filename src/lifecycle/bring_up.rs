@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::apply::{Native, NoNative, OnFailure, apply};
 use super::prepare::{Ingredients, Until, is_prepared, prepare};
 use super::{Report, Session, secrets};
-use crate::addresses::{Addresses, Range};
+use crate::addresses::Addresses;
 use crate::desired::{Desired, Member, PublishedPort, label};
 use crate::failure::{Failure, Kind};
 use crate::plan::{self, Goal};
@@ -150,11 +150,8 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         Some(seed) => seed,
         None => ingredients.seed(session)?.path,
     };
-    let existing = Existing::of(&containers, name);
-    let number = existing
-        .number
-        .or_else(|| pod_number(&inventory, name))
-        .map_or_else(|| free_number(&session.config.addresses, &containers, &inventory), Ok)?;
+    let existing = Existing::of(&containers, name).or_of_ground(&inventory, name);
+    let number = existing.number.map_or_else(|| free_number(&session.config.addresses, &containers, &inventory), Ok)?;
     let desired = resolved(session, &ingredients, &existing, number, &seed)?;
     let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
@@ -198,12 +195,8 @@ impl Existing {
     fn of(containers: &[Container], set: &SetName) -> Self {
         let mut existing = Self::default();
         for container in plan::containers_of(containers, set) {
-            existing.number = existing.number.or(container.label(label::NUMBER).and_then(|number| number.parse().ok()));
+            existing.take_from(&container.labels);
             existing.seed = existing.seed.or(container.label(label::SEED).map(PathBuf::from));
-            let range = |key| Some(Range::of(container.label(key)?.parse().ok()?));
-            if let (Some(inside), Some(published)) = (range(label::ADDRESS), range(label::PUBLISHED)) {
-                existing.addresses.get_or_insert(Addresses { inside, published });
-            }
             let number = container.label(label::MEMBER_NUMBER).and_then(|number| number.parse().ok());
             if let (Some(member), Some(number)) = (container.label(label::MEMBER), number) {
                 let ports = Endpoint::of(container).map(|endpoint| endpoint.ports).unwrap_or_default();
@@ -211,6 +204,22 @@ impl Existing {
             }
         }
         existing
+    }
+
+    /// Where no container tells, the pod or the network may.
+    fn or_of_ground(mut self, inventory: &Inventory, set: &SetName) -> Self {
+        let pods = inventory.pods.iter().map(|pod| (&pod.name, &pod.labels));
+        let networks = inventory.networks.iter().map(|network| (&network.name, &network.labels));
+        let is_ours = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) == Some(set.as_str());
+        for (_, labels) in pods.chain(networks).filter(|(name, labels)| *name == set.as_str() && is_ours(labels)) {
+            self.take_from(labels);
+        }
+        self
+    }
+
+    fn take_from(&mut self, labels: &BTreeMap<String, String>) {
+        self.number = self.number.or_else(|| labels.get(label::NUMBER)?.parse().ok());
+        self.addresses = self.addresses.or_else(|| labels.get(label::RANGES)?.parse().ok());
     }
 }
 
@@ -255,15 +264,6 @@ fn check_ports(endpoints: &[Endpoint], containers: &[Container]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn pod_number(inventory: &Inventory, set: &SetName) -> Option<u8> {
-    let pod = inventory.pods.iter().map(|pod| (&pod.name, &pod.labels));
-    let network = inventory.networks.iter().map(|network| (&network.name, &network.labels));
-    let mut ours = pod
-        .chain(network)
-        .filter(|(name, labels)| *name == set.as_str() && labels.get(label::SET).map(String::as_str) == Some(set.as_str()));
-    ours.find_map(|(_, labels)| labels.get(label::NUMBER)?.parse().ok())
 }
 
 /// The smallest number that neither a set nor anybody's network has, this machine's own among them.

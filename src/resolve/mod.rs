@@ -294,6 +294,7 @@ fn hosts_file(set: &Set, members: &[Member]) -> String {
 
 fn set_labels(set: &Set, world: &World<'_>) -> Vec<(String, String)> {
     let mut labels = vec![(label::SET.to_owned(), set.name.to_string()), (label::NUMBER.to_owned(), world.number.to_string())];
+    labels.push((label::RANGES.to_owned(), world.addresses.to_string()));
     if let Some(seed) = world.seed {
         labels.push((label::SEED.to_owned(), seed.display().to_string()));
     }

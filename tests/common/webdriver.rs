@@ -71,11 +71,6 @@ impl Browser {
         self.post("/window/rect", &json!({"width": width, "height": height}));
     }
 
-    /// What the window shows, as a PNG file in base64.
-    pub fn screenshot(&self) -> String {
-        answer(agent().get(format!("{}/screenshot", self.session)).call(), "screenshot").as_str().expect("text").to_owned()
-    }
-
     pub fn click(&self, selector: &str) {
         self.post(&format!("{}/click", self.element(selector)), &json!({}));
     }

@@ -7,7 +7,7 @@ use crate::machine::{root, sh, until};
 pub fn play() {
     root(
         "ip link add router0 type veth peer name router1 && ip address add 10.55.0.1/24 dev router0 && \
-         ip link set router0 up && ip link set router1 up && \
+         for end in router0 router1; do ip link set $end addrgenmode none && ip link set $end up && resolvectl llmnr $end no; done && \
          systemd-run --quiet --unit test-router dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
          --cache-size=0 --bind-interfaces --listen-address=10.55.0.1 --server=10.0.2.3 --address=/printer.lan/192.168.1.20 \
          --address=/outside.example/198.51.100.7 --address=/unknown.example/ --local=/lan/ && \

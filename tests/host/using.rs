@@ -30,10 +30,11 @@ pub fn programs() {
     sh(&format!("scp -q {snapshot}:/tmp/by-scp {snapshot}:/tmp/by-rsync .")).ok();
     assert_eq!(fs::read_to_string("by-scp").expect("a file"), "by name\n");
     assert_eq!(fs::read_to_string("by-rsync").expect("a file"), "by name\n");
+    // Newer clients insist on TLS, which a server on this very machine does not have.
     let ask = "SELECT CONCAT(CURRENT_USER(), ' ', COUNT(*) > 0) FROM wiki.page";
     let ran = sh(&format!(
         "MYSQL_PWD=$(podfarm exec {SET} php cat /run/secrets/db-wiki) \
-         mariadb --host {SET}-dbprimary.{SET}.lan --user wikiuser --skip-column-names --execute \"{ask}\""
+         mariadb --skip-ssl --host {SET}-dbprimary.{SET}.lan --user wikiuser --skip-column-names --execute \"{ask}\""
     ));
     assert_eq!(ran.ok().stdout.trim(), "wikiuser@10.77.1.% 1");
 }
@@ -64,8 +65,6 @@ pub fn browser() {
     let asked = browser.ask(too_wide);
     assert!(asked[0].as_u64().is_some_and(|width| width < 600), "{asked}");
     assert_eq!(asked[1], Value::Array(Vec::new()));
-    fs::write(home().join("portal.png"), browser.screenshot()).expect("a file");
     browser.click("a");
     browser.see("#firstHeading", "Main Page");
-    fs::remove_dir_all(&folder).expect("it is there");
 }

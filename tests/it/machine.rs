@@ -5,14 +5,15 @@ use std::os::unix::fs::symlink;
 use crate::sandbox::{SMALL, Sandbox, TINY, which};
 
 /// A podman of some version that has nothing; `info` is what it says of itself.
-fn fake(version: &str, info: &str, networks: &str) -> String {
+pub fn fake(version: &str, info: &str, networks: &str) -> String {
     format!(
         "#!/bin/sh\ncase \"$1 $2\" in\n'info '*) cat <<'END'\n{info}\nEND\n;;\nversion*|--version*) echo {version} ;;\n\
          'network ls') cat <<'END'\n{networks}\nEND\n;;\nsecret*) ;;\n*) echo '[]' ;;\nesac\n"
     )
 }
 
-fn info(version: &str, uids: u32) -> String {
+/// What such a podman says of itself, with so many ids for containers.
+pub fn info(version: &str, uids: u32) -> String {
     format!(
         r#"{{"host": {{"idMappings": {{"gidmap": [{{"container_id": 0, "host_id": 1000, "size": {uids}}}],
             "uidmap": [{{"container_id": 0, "host_id": 1000, "size": {uids}}}]}}}},

@@ -3,6 +3,7 @@
 mod browser;
 #[path = "../common/mod.rs"]
 mod common;
+mod doctor;
 mod dumps;
 mod extra_archive;
 mod farm;
@@ -22,6 +23,7 @@ mod ports;
 mod running;
 mod sandbox;
 mod set_files;
+mod settings;
 mod share;
 mod snapshot_service;
 mod sources;

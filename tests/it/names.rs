@@ -1,4 +1,4 @@
-//! What the host is told of a set: its names, ssh's configuration, the page that shows it; and whether the host is ready for sets.
+//! What the host is told of a set: its names, ssh's configuration, and the page that shows it.
 
 use crate::running::{http, member, wiki};
 use crate::sandbox::{SMALL, Sandbox};
@@ -38,35 +38,4 @@ fn the_set_has_a_page(set: &str, wiki: &str) {
         assert!(page.contains(text), "no {text:?} in {page}");
     }
     assert!(!page.contains("Warning") && !page.contains("Notice"), "{page}");
-}
-
-#[test]
-fn a_machine_that_passes_the_tests_is_ready() {
-    let sandbox = Sandbox::new();
-    let ran = sandbox.run(&["doctor", "--format", "json"]).ok();
-    let findings: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    let verdict = |what: &str| {
-        let findings = findings.as_array().expect("a list");
-        findings.iter().find(|finding| finding["what"] == what).map(|finding| finding["verdict"].clone())
-    };
-    assert_eq!(verdict("trial"), Some("good".into()), "{findings:#}");
-    assert_eq!(verdict("podman"), Some("good".into()), "{findings:#}");
-}
-
-#[test]
-fn a_machine_without_podman_is_not_ready() {
-    let sandbox = Sandbox::new();
-    sandbox.env("PATH", sandbox.at("nothing"));
-    sandbox.run(&["doctor"]).status(4).stdout_has("missing: podman").stdout_has("sudo apt-get install podman");
-}
-
-#[test]
-fn what_is_left_of_a_dead_set_is_found() {
-    let sandbox = Sandbox::new();
-    let set = sandbox.set("dead", SMALL);
-    sandbox.write(&format!("data/sets/{set}/hosts"), "");
-    sandbox.run(&["doctor"]).ok().stdout_has(&format!("podfarm destroy {set}"));
-    // Not `doctor --fix`: it would mend what other tests have killed, too.
-    sandbox.run(&["destroy", &set]).ok();
-    assert!(!sandbox.run(&["doctor"]).ok().stdout.contains(&set));
 }
