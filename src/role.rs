@@ -168,6 +168,8 @@ pub enum Mount {
         #[serde(default)]
         read_only: bool,
         #[serde(default)]
+        when: Option<String>,
+        #[serde(default)]
         unless: Option<String>,
     },
     /// The farm's configuration, read-only.
@@ -184,8 +186,11 @@ impl Mount {
     /// Whether it is there in a set whose members provide these services.
     pub fn applies(&self, provided: &BTreeSet<String>) -> bool {
         match self {
-            Self::Own { when: Some(service), .. } => provided.contains(service),
-            Self::Shared { unless: Some(service), .. } => !provided.contains(service),
+            Self::Own { when, .. } => when.as_ref().is_none_or(|service| provided.contains(service)),
+            Self::Shared { when, unless, .. } => {
+                when.as_ref().is_none_or(|service| provided.contains(service))
+                    && unless.as_ref().is_none_or(|service| !provided.contains(service))
+            }
             _ => true,
         }
     }

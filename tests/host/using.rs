@@ -36,7 +36,8 @@ pub fn programs() {
         "MYSQL_PWD=$(podfarm exec {SET} php cat /run/secrets/db-wiki) \
          mariadb --skip-ssl --host {SET}-dbprimary.{SET}.lan --user wikiuser --skip-column-names --execute \"{ask}\""
     ));
-    assert_eq!(ran.ok().stdout.trim(), "wikiuser@10.77.1.% 1");
+    let ran = ran.ok();
+    assert!(ran.stdout.starts_with("wikiuser@10.77.1.") && ran.stdout.ends_with(" 1\n"), "{ran}");
 }
 
 /// Chromium opens the wiki and the set's page, by name.

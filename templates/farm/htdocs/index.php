@@ -42,14 +42,9 @@ function web( array $member ): ?array {
 	return null;
 }
 
-/** The dates of a database's dumps on the web server that publishes them, latest first. */
-function runs( array $server, string $db ): array {
-	$limit = stream_context_create( [ 'http' => [ 'timeout' => 1 ] ] );
-	$place = $server['address'] . ':' . web( $server )['port'];
-	$listing = @file_get_contents( "http://$place/$db/", false, $limit ) ?: '';
-	preg_match_all( '!href="(\d{8})/"!', $listing, $found );
-	rsort( $found[1] );
-	return $found[1];
+/** The dates of a database's public dumps, latest first. */
+function runs( string $db ): array {
+	return array_reverse( array_map( 'basename', glob( "/srv/dumps/public/$db/[0-9]*", GLOB_ONLYDIR ) ) );
 }
 
 $database = first( $members, 'mariadb' );
@@ -140,7 +135,7 @@ header( 'Content-Type: text/html; charset=utf-8' );
 <thead><tr><th>Database</th><th>Dumps</th></tr></thead>
 <tbody>
 <?php foreach ( $farm->databases as $db ): ?>
-<?php if ( $farm->data['wikis'][$db]['private'] ) { continue; } $runs = runs( $dumps, $db ); ?>
+<?php if ( $farm->data['wikis'][$db]['private'] ) { continue; } $runs = runs( $db ); ?>
 <tr>
 <td><code><?= e( $db ) ?></code></td>
 <td data-label="Dumps"><?php foreach ( $runs as $run ): ?>
