@@ -11,9 +11,9 @@ use crate::lock::Lock;
 use crate::ui::Ui;
 
 pub fn run(session: &Session<'_>, arguments: &Doctor, ui: &Ui) -> Result<()> {
-    let mut findings = doctor::examine(session);
+    let mut findings = doctor::examine(session, session.addresses()?);
     if arguments.fix && fix(session, &findings)? {
-        findings = doctor::examine(session);
+        findings = doctor::examine(session, session.addresses()?);
     }
     match arguments.format {
         Format::Json => ui.result(&serde_json::to_string_pretty(&findings)?),
@@ -58,7 +58,7 @@ fn fix(session: &Session<'_>, findings: &[Finding]) -> Result<bool> {
             }
         }
     }
-    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
+    let dnsmasq = Dnsmasq::new(&session.paths, session.addresses()?);
     if needs("names") && hostdns::installed().is_some_and(|installed| installed.folder == dnsmasq.folder) {
         dnsmasq.install()?;
         fixed = true;

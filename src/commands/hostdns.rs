@@ -1,7 +1,7 @@
 //! hostdns: install, remove and status of what gives sets their names on the host.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -24,7 +24,7 @@ pub fn run(session: &Session<'_>, command: &Hostdns, ui: &Ui) -> Result<()> {
 }
 
 fn install(session: &Session<'_>, arguments: &HostdnsInstall, ui: &Ui) -> Result<()> {
-    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
+    let dnsmasq = Dnsmasq::new(&session.paths, session.addresses()?);
     check_nobody_elses(&dnsmasq)?;
     let first_port = hostdns::first_unprivileged_port();
     let resolver = hostdns::check_resolver();
@@ -79,7 +79,7 @@ fn check_nobody_elses(dnsmasq: &Dnsmasq) -> Result<()> {
 }
 
 fn remove(session: &Session<'_>, arguments: &HostdnsRemove, ui: &Ui) -> Result<()> {
-    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
+    let dnsmasq = Dnsmasq::new(&session.paths, session.addresses()?);
     let wanted =
         Wanted { names: check_nobody_elses(&dnsmasq).is_ok() && is_installed(), ports: Path::new(hostdns::PORTS_FILE).exists() };
     let script = hostdns::remove_script(wanted, hostdns::first_port_before())?;
@@ -117,7 +117,7 @@ fn ssh_include(session: &Session<'_>) -> String {
 }
 
 fn status(session: &Session<'_>, ui: &Ui) -> Result<()> {
-    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
+    let dnsmasq = Dnsmasq::new(&session.paths, session.addresses()?);
     let works = |works: bool| if works { "works" } else { "does not work" }.to_owned();
     let row = |piece: &str, there: bool, tried: String, place: String| {
         vec![piece.to_owned(), if there { "yes" } else { "no" }.to_owned(), if there { tried } else { "-".to_owned() }, place]
@@ -135,7 +135,12 @@ fn status(session: &Session<'_>, ui: &Ui) -> Result<()> {
             works(ours && hostdns::try_name(&session.paths, dnsmasq.address)?),
             format!("{}{whose}", hostdns::RESOLVER_UNIT),
         ),
-        row("ports", Path::new(hostdns::PORTS_FILE).exists(), try_ports(session), hostdns::PORTS_FILE.to_owned()),
+        row(
+            "ports",
+            Path::new(hostdns::PORTS_FILE).exists(),
+            try_ports(session.addresses()?.trial()),
+            hostdns::PORTS_FILE.to_owned(),
+        ),
         row("ssh", hostdns::is_on_top(&ssh, &ssh_include(session)), try_ssh(session), ssh.display().to_string()),
     ];
     ui.table(&["piece", "there", "tried", "where"], &rows);
@@ -150,8 +155,7 @@ fn place(kept: &Kept) -> String {
 }
 
 /// Takes the ports for a moment, at an address that no set has.
-fn try_ports(session: &Session<'_>) -> String {
-    let address = session.config.addresses.trial();
+fn try_ports(address: Ipv4Addr) -> String {
     let refused = |port: u16| TcpListener::bind((address, port)).err().map(|error| format!("{port}: {error}"));
     match (refused(80), refused(22)) {
         (None, None) => "works".to_owned(),

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::addresses::Addresses;
 use crate::desired::label;
 use crate::lifecycle::Session;
 use crate::paths::Paths;
@@ -63,17 +64,17 @@ impl Finding {
 }
 
 /// Looks at everything.
-pub fn examine(session: &Session<'_>) -> Vec<Finding> {
+pub fn examine(session: &Session<'_>, addresses: Addresses) -> Vec<Finding> {
     let mut findings = vec![programs(), mmdebstrap(), clock(SystemTime::now()), room(&session.paths.cache)];
     let info = session.podman.output(&argv::info(), Input::Nothing).and_then(|text| Ok(serde_json::from_str::<Value>(&text)?));
     match info {
         Ok(info) => {
             findings.extend(podman::findings(session, &info));
-            findings.push(trial::finding(session));
+            findings.push(trial::finding(session, addresses));
             match session.podman.everything() {
                 Ok((containers, inventory)) => {
                     findings.push(leftovers(&containers, &inventory, &session.paths));
-                    findings.push(network::addresses(session, &containers, &inventory));
+                    findings.push(network::addresses(session, addresses, &containers, &inventory));
                 }
                 Err(error) => findings.push(Finding::new("leftovers", Verdict::Note, format!("{error}"))),
             }
@@ -84,8 +85,8 @@ pub fn examine(session: &Session<'_>) -> Vec<Finding> {
             findings.push(Finding::new("podman", Verdict::Bad, format!("{error}")).mend(hint));
         }
     }
-    findings.push(network::ports(session));
-    findings.push(network::names(session));
+    findings.push(network::ports(addresses));
+    findings.push(network::names(session, addresses));
     findings
 }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Instant;
 
 use super::{Finding, Verdict};
-use crate::addresses::{Range, Subnet};
+use crate::addresses::{Addresses, Range, Subnet};
 use crate::config;
 use crate::desired::{label, parse_ports_label};
 use crate::host;
@@ -13,9 +13,8 @@ use crate::lifecycle::Session;
 use crate::podman::{Inventory, observe::Container};
 
 /// Who else uses the addresses that sets get.
-pub(super) fn addresses(session: &Session<'_>, containers: &[Container], inventory: &Inventory) -> Finding {
+pub(super) fn addresses(session: &Session<'_>, addresses: Addresses, containers: &[Container], inventory: &Inventory) -> Finding {
     let what = "addresses";
-    let addresses = session.config.addresses;
     let others = inventory.networks.iter().filter(|network| !network.labels.contains_key(label::SET));
     let networks = others.flat_map(|network| {
         let subnets = network.subnets.iter().filter_map(|subnet| subnet.subnet.parse::<Subnet>().ok());
@@ -44,7 +43,7 @@ pub(super) fn addresses(session: &Session<'_>, containers: &[Container], invento
         let fact = format!("from sets in {}, these cannot be reached: {}", addresses.inside, list(&routes));
         return Finding::new(what, Verdict::Note, fact).mend(another("inside", inside));
     }
-    let strangers = strangers(session, containers);
+    let strangers = strangers(addresses, containers);
     if !strangers.is_empty() {
         let strangers: Vec<_> = strangers.iter().map(|(address, port)| format!("{address}:{port}")).collect();
         let published = (78..=255).map(|second| Range::of(Ipv4Addr::new(127, second, 0, 0)));
@@ -55,8 +54,7 @@ pub(super) fn addresses(session: &Session<'_>, containers: &[Container], invento
 }
 
 /// Where somebody listens on sets' addresses who is neither a member nor podfarm's dnsmasq.
-fn strangers(session: &Session<'_>, containers: &[Container]) -> Vec<(Ipv4Addr, u16)> {
-    let addresses = session.config.addresses;
+fn strangers(addresses: Addresses, containers: &[Container]) -> Vec<(Ipv4Addr, u16)> {
     let members = containers.iter().flat_map(|container| {
         let address = container.label(label::PUBLISHED).and_then(|address| address.parse().ok());
         let ports = parse_ports_label(container.label(label::PORTS).unwrap_or_default());
@@ -69,7 +67,7 @@ fn strangers(session: &Session<'_>, containers: &[Container]) -> Vec<(Ipv4Addr, 
 }
 
 /// Whether members' ports can be at their own numbers: two are taken for a moment.
-pub(super) fn ports(session: &Session<'_>) -> Finding {
+pub(super) fn ports(addresses: Addresses) -> Finding {
     let what = "ports";
     let first = hostdns::first_unprivileged_port();
     let shift = crate::resolve::PORT_SHIFT;
@@ -77,8 +75,7 @@ pub(super) fn ports(session: &Session<'_>) -> Finding {
         return Finding::new(what, Verdict::Note, format!("ports below {first} are published {shift} higher"))
             .mend("podfarm hostdns install");
     }
-    let taken: Vec<_> =
-        [22, 80].into_iter().filter(|port| TcpListener::bind((session.config.addresses.trial(), *port)).is_err()).collect();
+    let taken: Vec<_> = [22, 80].into_iter().filter(|port| TcpListener::bind((addresses.trial(), *port)).is_err()).collect();
     match taken[..] {
         [] => Finding::new(what, Verdict::Good, "22 and 80 can be published as they are"),
         // Ours does not stand in the way of ssh: it is told the port.
@@ -95,9 +92,9 @@ pub(super) fn ports(session: &Session<'_>) -> Finding {
 }
 
 /// Whether a name leads somewhere, by trying one.
-pub(super) fn names(session: &Session<'_>) -> Finding {
+pub(super) fn names(session: &Session<'_>, addresses: Addresses) -> Finding {
     let what = "names";
-    let dnsmasq = Dnsmasq::new(&session.paths, session.config.addresses);
+    let dnsmasq = Dnsmasq::new(&session.paths, addresses);
     let note = |fact: String, mend: &str| Finding::new(what, Verdict::Note, fact).mend(mend);
     let Some(installed) = hostdns::installed() else {
         return match hostdns::check_resolver() {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Finding, Verdict};
+use crate::addresses::Addresses;
 use crate::lifecycle::Session;
 use crate::podman::argv;
 use crate::process::Input;
@@ -16,13 +17,13 @@ const PORT: u16 = 27077;
 
 /// Starts a container with an address and a published port, and reaches it. Its root is a folder with one program in it,
 /// the one podman itself uses for pods, so that no image is needed.
-pub(super) fn finding(session: &Session<'_>) -> Finding {
+pub(super) fn finding(session: &Session<'_>, addresses: Addresses) -> Finding {
     let what = "trial";
     let Some(program) = ["/usr/libexec/podman/catatonit", "/usr/bin/catatonit"].iter().map(Path::new).find(|path| path.exists())
     else {
         return Finding::new(what, Verdict::Note, "not tried: catatonit is missing").mend("sudo apt-get install catatonit");
     };
-    match try_container(session, program) {
+    match try_container(session, addresses, program) {
         Ok(took) => {
             Finding::new(what, Verdict::Good, format!("a container started and its port was reached, in {} ms", took.as_millis()))
         }
@@ -31,7 +32,7 @@ pub(super) fn finding(session: &Session<'_>) -> Finding {
     }
 }
 
-fn try_container(session: &Session<'_>, program: &Path) -> anyhow::Result<Duration> {
+fn try_container(session: &Session<'_>, addresses: Addresses, program: &Path) -> anyhow::Result<Duration> {
     let began = Instant::now();
     let root = tempfile::tempdir()?;
     for folder in ["proc", "sys", "dev", "run", "tmp", "etc"] {
@@ -40,7 +41,7 @@ fn try_container(session: &Session<'_>, program: &Path) -> anyhow::Result<Durati
     fs::copy(program, root.path().join("catatonit"))?;
     let name = format!("podfarm-doctor-{}", std::process::id());
     let network = argv::podman().args(["network", "create", "--disable-dns", "--", &name]);
-    let place = SocketAddr::from((session.config.addresses.trial(), PORT));
+    let place = SocketAddr::from((addresses.trial(), PORT));
     let publish = format!("{place}:80");
     let run = argv::podman().args([
         "run",

@@ -151,7 +151,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         None => ingredients.seed(session)?.path,
     };
     let existing = Existing::of(&containers, name).or_of_ground(&inventory, name);
-    let number = existing.number.map_or_else(|| free_number(&session.config.addresses, &containers, &inventory), Ok)?;
+    let number = existing.number.map_or_else(|| free_number(&session.addresses()?, &containers, &inventory), Ok)?;
     let desired = resolved(session, &ingredients, &existing, number, &seed)?;
     let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
@@ -237,7 +237,7 @@ fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existin
             dumps: ingredients.dumps.as_ref().map(|tree| tree.path.as_path()),
             seed: Some(seed),
             number,
-            addresses: existing.addresses.unwrap_or(session.config.addresses),
+            addresses: existing.addresses.unwrap_or(session.addresses()?),
             existing: &existing.members,
             free: &free,
         },
@@ -326,7 +326,7 @@ fn write_files(session: &Session<'_>, ingredients: &Ingredients, desired: &Desir
         std::fs::write(&hosts, &desired.hosts).with_context(|| format!("{}: cannot be written", hosts.display()))?;
     }
     hostdns::publish(&session.paths, &desired.set, &desired.members)?;
-    if let Err(error) = hostdns::ensure(&session.paths, session.config.addresses) {
+    if let Err(error) = hostdns::ensure(&session.paths, session.addresses()?) {
         session.progress.say(&format!("note: names of sets do not work: {error:#}"));
     }
     farm::write(&folder.join("farm"), &farm::render(&ingredients.set, desired)?)

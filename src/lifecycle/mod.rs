@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 
-use crate::config::Config;
+use crate::addresses::Addresses;
+use crate::config::{self, Config};
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::plan::Stage;
@@ -27,10 +28,11 @@ pub use take_down::{destroy, remove, stop};
 /// What every verb works with.
 pub struct Session<'a> {
     pub paths: Paths,
-    pub config: Config,
     pub podman: Podman,
     /// Read when they are first asked for: what takes a set down has to work where they are wrong.
     roles: OnceLock<Roles>,
+    /// Likewise.
+    config: OnceLock<Config>,
     pub progress: &'a dyn Progress,
     /// Collect what would be done instead of doing it.
     pub dry_run: bool,
@@ -47,7 +49,19 @@ pub struct Report {
 impl<'a> Session<'a> {
     /// Where nothing has been asked of anybody yet.
     pub fn new(paths: Paths, progress: &'a dyn Progress) -> Self {
-        Self { paths, podman: Podman::new(), roles: OnceLock::new(), progress, dry_run: false }
+        Self { paths, podman: Podman::new(), config: OnceLock::new(), roles: OnceLock::new(), progress, dry_run: false }
+    }
+
+    /// Where new sets' addresses come from.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub fn addresses(&self) -> Result<Addresses> {
+        if let Some(config) = self.config.get() {
+            return Ok(config.addresses);
+        }
+        let config = config::load(&self.paths)?;
+        Ok(self.config.get_or_init(|| config).addresses)
     }
 
     /// All roles there are.
