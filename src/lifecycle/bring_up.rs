@@ -14,7 +14,7 @@ use crate::addresses::Addresses;
 use crate::desired::{Desired, Member, PublishedPort, label};
 use crate::failure::{Failure, Kind};
 use crate::plan::{self, Goal};
-use crate::podman::{Inventory, observe::Container};
+use crate::podman::{Inventory, Parts, observe::Container};
 use crate::probe::{self, Endpoint};
 use crate::process::find_program;
 use crate::resolve::{self, World};
@@ -112,15 +112,20 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
 fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report) -> Result<Vec<Endpoint>> {
     check_tools()?;
     let ingredients = Ingredients::load(session, name)?;
-    // One question to podman tells that a set is up. One that has no folder is not: then all are asked at the same time.
+    // One question to podman tells that a set is up. One that has no folder is not: then all are asked at the same time, but
+    // for its secrets, which are replaced where a killed podfarm has left some.
+    let all = Parts { pods: true, images: true, secrets: true };
     let (mut numbering, mut containers, mut asked) = if session.paths.set(name).exists() {
         (None, session.podman.containers()?, None)
     } else {
         let numbering = session.lock_numbers()?;
-        let (containers, inventory) = session.podman.everything()?;
+        let (containers, inventory) = session.podman.containers_and(Parts { secrets: false, ..all })?;
         (numbering, containers, Some(inventory))
     };
     let existing = Existing::of(&containers, name);
+    if existing.number.is_some() {
+        asked = None; // somebody has removed the folder of a set that there is: its secrets are in use
+    }
     let kept = existing.seed.clone().filter(|seed| seed.exists());
     if let Some(seed) = &kept {
         check_store(&ingredients, seed)?;
@@ -135,7 +140,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     }
     if asked.is_none() {
         numbering = session.lock_numbers()?;
-        asked = Some(session.podman.inventory()?);
+        asked = Some(session.podman.inventory_of(all)?);
     }
     let mut inventory = asked.unwrap_or_default();
     let until = if kept.is_some() { Until::Built } else { Until::Seeded };
@@ -144,7 +149,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         drop(numbering.take());
         prepare(session, &ingredients, &inventory, until, report)?;
         numbering = session.lock_numbers()?;
-        (containers, inventory) = session.podman.everything()?;
+        (containers, inventory) = session.podman.containers_and(all)?;
     }
     let seed = match kept {
         Some(seed) => seed,

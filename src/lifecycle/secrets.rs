@@ -17,7 +17,15 @@ pub(super) fn create(session: &Session<'_>, name: &str) -> Result<()> {
         _ if name.ends_with("-key") => own_key(name)?,
         _ => password()?.into_bytes(),
     };
-    session.podman.output(&argv::secret_create(name), Input::Bytes(&value)).map(drop)
+    let create = || session.podman.output(&argv::secret_create(name), Input::Bytes(&value)).map(drop);
+    create().or_else(|error| {
+        if !format!("{error:#}").contains("secret name in use") {
+            return Err(error);
+        }
+        // Left by a podfarm that was killed, and in no container: what goes with it, such as a public key, is gone.
+        session.podman.output(&argv::secret_remove(&[name.to_owned()]), Input::Nothing)?;
+        create()
+    })
 }
 
 /// 160 random bits in hexadecimal digits, which no quoting anywhere can spoil.

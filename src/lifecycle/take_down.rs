@@ -11,7 +11,7 @@ use crate::desired::label;
 use crate::farm;
 use crate::image;
 use crate::plan::{self, Step, Work};
-use crate::podman::{argv, observe::Container};
+use crate::podman::{Parts, argv, observe::Container};
 use crate::process::Input;
 use crate::set::SetName;
 use crate::{hostdns, ssh};
@@ -45,7 +45,7 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
     let has_pod = plan::are_in_pod(set, &containers);
     // podman removes the members of a pod one after the other, and there is time to ask for the rest meanwhile.
     let (inventory, members) = std::thread::scope(|scope| {
-        let inventory = scope.spawn(|| session.podman.inventory_without_images(!has_pod));
+        let inventory = scope.spawn(|| session.podman.inventory_of(Parts { pods: !has_pod, images: false, secrets: true }));
         let members = apply(session, &mut report, plan::destroy_members(set, &containers), &NoNative, OnFailure::GoOn);
         (inventory.join().expect("asking does not panic"), members)
     });

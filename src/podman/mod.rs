@@ -28,6 +28,14 @@ pub struct Inventory {
     pub secrets: Vec<String>,
 }
 
+/// What to ask for besides networks. Each question is a podman process.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    pub pods: bool,
+    pub images: bool,
+    pub secrets: bool,
+}
+
 impl Inventory {
     pub fn has_image(&self, tag: &str) -> bool {
         self.images.iter().any(|image| image.names.iter().any(|name| name == tag))
@@ -70,49 +78,32 @@ impl Podman {
     /// # Errors
     /// As [`Podman::output`].
     pub fn inventory(&self) -> Result<Inventory> {
-        self.understood(self.ask_for_all())
+        self.inventory_of(Parts { pods: true, images: true, secrets: true })
     }
 
-    /// All containers and everything else: all five questions at the same time.
+    /// All networks, and what else is wanted; the questions are asked at the same time.
     ///
     /// # Errors
     /// As [`Podman::output`].
-    pub fn everything(&self) -> Result<(Vec<observe::Container>, Inventory)> {
+    pub fn inventory_of(&self, parts: Parts) -> Result<Inventory> {
+        self.understood(std::thread::scope(|scope| {
+            let pods = parts.pods.then(|| scope.spawn(|| observe::list(&self.ask(&argv::pods())?)));
+            let images = parts.images.then(|| scope.spawn(|| self.images()));
+            let secrets = parts.secrets.then(|| scope.spawn(|| Ok(observe::secrets(&self.ask(&argv::secrets())?))));
+            let networks = observe::list(&self.ask(&argv::networks())?)?;
+            Ok(Inventory { pods: answer(pods)?, images: answer(images)?, networks, secrets: answer(secrets)? })
+        }))
+    }
+
+    /// All containers, and at the same time the rest.
+    ///
+    /// # Errors
+    /// As [`Podman::output`].
+    pub fn containers_and(&self, parts: Parts) -> Result<(Vec<observe::Container>, Inventory)> {
         std::thread::scope(|scope| {
             let containers = scope.spawn(|| self.containers());
-            let inventory = self.inventory();
-            Ok((containers.join().expect("asking does not panic")?, inventory?))
-        })
-    }
-
-    fn ask_for_all(&self) -> Result<Inventory> {
-        std::thread::scope(|scope| {
-            let images = scope.spawn(|| self.images());
-            let rest = self.ask_for_all_but_images(true)?;
-            Ok(Inventory { images: images.join().expect("asking does not panic")?, ..rest })
-        })
-    }
-
-    /// All networks and secrets, and if wanted pods: what can belong to a set.
-    ///
-    /// # Errors
-    /// As [`Podman::output`].
-    pub fn inventory_without_images(&self, pods: bool) -> Result<Inventory> {
-        self.understood(self.ask_for_all_but_images(pods))
-    }
-
-    fn ask_for_all_but_images(&self, pods: bool) -> Result<Inventory> {
-        std::thread::scope(|scope| {
-            let pods = pods.then(|| scope.spawn(|| self.ask(&argv::pods())));
-            let networks = scope.spawn(|| self.ask(&argv::networks()));
-            let secrets = self.ask(&argv::secrets())?;
-            let pods = pods.map(|pods| pods.join().expect("asking does not panic")).transpose()?;
-            Ok(Inventory {
-                pods: observe::list(&pods.unwrap_or_default())?,
-                images: Vec::new(),
-                networks: observe::list(&networks.join().expect("asking does not panic")?)?,
-                secrets: observe::secrets(&secrets),
-            })
+            let inventory = self.inventory_of(parts);
+            Ok((answer(Some(containers))?, inventory?))
         })
     }
 
@@ -179,4 +170,9 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
         return error.context(machine::no_subordinate_ids(&user()));
     }
     error
+}
+
+/// What a question that was asked in a thread of its own was answered; nothing, where it was not asked.
+fn answer<T: Default>(question: Option<std::thread::ScopedJoinHandle<'_, Result<T>>>) -> Result<T> {
+    question.map_or_else(|| Ok(T::default()), |question| question.join().expect("asking does not panic"))
 }

@@ -167,3 +167,17 @@ fn in_the_middle_of_a_build() {
         assert!(!working.lines().any(|line| line.contains("podfarm/") && line.to_lowercase().contains("storage")), "{working}");
     }
 }
+
+#[test]
+fn in_the_middle_of_making_secrets() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("killed", TINY);
+    for secret in ["ssh-host-key", "db-wiki"] {
+        let file = sandbox.write("left", "left behind");
+        podman(&["secret", "create", &format!("podfarm.{set}.{secret}"), &file.display().to_string()]).ok();
+    }
+    sandbox.run(&["up", &set]).ok();
+    let read = "cat /run/secrets/ssh-host-key /run/secrets/db-wiki";
+    let ran = sandbox.run(&["exec", &set, "dbprimary", "--", "sh", "-c", read]).ok();
+    assert!(!ran.stdout.contains("left behind"), "a secret that nobody knows was taken for the set's own");
+}
