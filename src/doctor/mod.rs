@@ -17,7 +17,7 @@ use crate::addresses::Addresses;
 use crate::desired::label;
 use crate::lifecycle::Session;
 use crate::paths::Paths;
-use crate::podman::{Inventory, argv, observe::Container};
+use crate::podman::{Inventory, Parts, argv, observe::Container};
 use crate::process::{Argv, Input, Runner, find_program};
 use crate::{hostdns, ssh};
 
@@ -71,7 +71,7 @@ pub fn examine(session: &Session<'_>, addresses: Addresses) -> Vec<Finding> {
         Ok(info) => {
             findings.extend(podman::findings(session, &info));
             findings.push(trial::finding(session, addresses));
-            match session.podman.everything() {
+            match session.podman.containers_and(Parts::ALL) {
                 Ok((containers, inventory)) => {
                     findings.push(leftovers(&containers, &inventory, &session.paths));
                     findings.push(network::addresses(session, addresses, &containers, &inventory));

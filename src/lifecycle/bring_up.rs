@@ -114,12 +114,11 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     let ingredients = Ingredients::load(session, name)?;
     // One question to podman tells that a set is up. One that has no folder is not: then all are asked at the same time, but
     // for its secrets, which are replaced where a killed podfarm has left some.
-    let all = Parts { pods: true, images: true, secrets: true };
     let (mut numbering, mut containers, mut asked) = if session.paths.set(name).exists() {
         (None, session.podman.containers()?, None)
     } else {
         let numbering = session.lock_numbers()?;
-        let (containers, inventory) = session.podman.containers_and(Parts { secrets: false, ..all })?;
+        let (containers, inventory) = session.podman.containers_and(Parts { secrets: false, ..Parts::ALL })?;
         (numbering, containers, Some(inventory))
     };
     let existing = Existing::of(&containers, name);
@@ -140,7 +139,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     }
     if asked.is_none() {
         numbering = session.lock_numbers()?;
-        asked = Some(session.podman.inventory_of(all)?);
+        asked = Some(session.podman.inventory_of(Parts::ALL)?);
     }
     let mut inventory = asked.unwrap_or_default();
     let until = if kept.is_some() { Until::Built } else { Until::Seeded };
@@ -149,7 +148,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         drop(numbering.take());
         prepare(session, &ingredients, &inventory, until, report)?;
         numbering = session.lock_numbers()?;
-        (containers, inventory) = session.podman.containers_and(all)?;
+        (containers, inventory) = session.podman.containers_and(Parts::ALL)?;
     }
     let seed = match kept {
         Some(seed) => seed,

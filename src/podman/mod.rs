@@ -36,6 +36,10 @@ pub struct Parts {
     pub secrets: bool,
 }
 
+impl Parts {
+    pub const ALL: Self = Self { pods: true, images: true, secrets: true };
+}
+
 impl Inventory {
     pub fn has_image(&self, tag: &str) -> bool {
         self.images.iter().any(|image| image.names.iter().any(|name| name == tag))
@@ -78,7 +82,7 @@ impl Podman {
     /// # Errors
     /// As [`Podman::output`].
     pub fn inventory(&self) -> Result<Inventory> {
-        self.inventory_of(Parts { pods: true, images: true, secrets: true })
+        self.inventory_of(Parts::ALL)
     }
 
     /// All networks, and what else is wanted; the questions are asked at the same time.
