@@ -14,6 +14,7 @@ mod history;
 mod imports;
 mod invariants;
 mod killed;
+mod luck;
 mod machine;
 mod mwbzutils;
 mod names;

@@ -62,7 +62,7 @@ def logs(run, out):
 
 def pages(kind, stub, name):
     def make(run, out):
-        text = run.maintenance("dumpTextPass.php", f"--stub=gzip:{run.file(stub)}", kind, "--report=1000")
+        text = run.php_script("text-pass.php", "--dbgroupdefault=dump", f"--stub=gzip:{run.file(stub)}", kind, "--report=1000")
         commands.pipe(run, [text, ["bzip2"]], out)
 
     return Job([name], make, ["xmlstubsdump"])

@@ -131,14 +131,14 @@ class Run:
     def siteinfo(self, parts):
         query = f"action=query&meta=siteinfo&siprop={parts}&format=json"
         if self.wiki.private:  # nobody is logged in here
-            return self.php_script("siteinfo.php", query)
+            return self.php_script("siteinfo.php", f"--query={query}")
         url = f"{farm()['server']}/{self.wiki.name}/mw/api.php?{query.replace('|', '%7C')}"
         return ["curl", "--silent", "--show-error", "--fail", "--max-time", "60", url]
 
-    def php_script(self, script, argument):
+    def php_script(self, script, *options):
         core = f"{FARM}/htdocs/{self.wiki.name}/mw"
         path = f"/usr/local/lib/podfarm/dumps/{script}"
-        return ["env", f"MW_INSTALL_PATH={core}", "php", path, f"--wiki={self.wiki.name}", f"--query={argument}"]
+        return ["env", f"MW_INSTALL_PATH={core}", "php", path, f"--wiki={self.wiki.name}", *options]
 
     def has(self, job, files):
         return self.states.get(job, {}).get("status") == "done" and all(os.path.exists(self.file(file)) for file in files)
