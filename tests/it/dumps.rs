@@ -92,6 +92,8 @@ fn every_job_is_done_and_what_is_public_is_published() {
         let unpack = if name.ends_with("7z") { format!("7z x -so {file}") } else { format!("bzip2 -dc {file} || zcat {file}") };
         sandbox.run(&["exec", &set, "snapshot1", "sh", "-c", &format!("{unpack} 2>/dev/null")]).ok().stdout
     };
+    let logs = unpacked("20260101", "pages-logging.xml.gz");
+    assert!(logs.contains("<logitem>") && !logs.contains("<page>"), "logs and nothing else: {logs}");
     let history = unpacked("20260101", "pages-meta-history.xml.bz2");
     assert!(history.matches("<page>").count() > 40, "the pages that were made up are there");
     assert_eq!(history.matches("<revision>").count().to_string(), count.stdout.trim());

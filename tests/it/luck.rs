@@ -75,7 +75,7 @@ fn a_full_disk() {
 #[test]
 fn a_database_that_is_killed() {
     let sandbox = Sandbox::new();
-    let set = sandbox.set("killed", "wikis:\n  wiki: {pages: 100}\nmembers:\n  dbreplica: {}\n  dbstore: {}\n");
+    let set = sandbox.set("killed", "wikis:\n  wiki: {pages: 10}\nmembers:\n  dbreplica: {}\n  dbstore: {}\n");
     sandbox.run(&["up", &set]).ok();
     for (number, database) in ["dbprimary", "dbreplica1", "dbstore1"].into_iter().enumerate() {
         let date = format!("2026010{}", number + 1);

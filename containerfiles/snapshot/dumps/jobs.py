@@ -57,7 +57,7 @@ def stubs(run, *out):
 
 
 def logs(run, out):
-    commands.pipe(run, [run.maintenance("dumpBackup.php", "--logs", "--full", "--report=1000"), ["gzip", "-n"]], out)
+    commands.pipe(run, [run.maintenance("dumpBackup.php", "--logs", "--report=1000"), ["gzip", "-n"]], out)
 
 
 def pages(kind, stub, name):
