@@ -17,7 +17,7 @@ members:
 ";
 
 /// What a url answers, and with what status.
-fn get(url: &str) -> (u16, Vec<u8>) {
+pub fn get(url: &str) -> (u16, Vec<u8>) {
     let limit = Some(Duration::from_secs(30));
     let agent: ureq::Agent =
         ureq::Agent::config_builder().timeout_global(limit).http_status_as_error(false).proxy(None).build().into();

@@ -33,3 +33,4 @@ mod together;
 mod topology;
 
 use common::ran;
+mod whole_farm;
