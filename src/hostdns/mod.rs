@@ -108,7 +108,7 @@ pub fn try_name(paths: &Paths, address: Ipv4Addr) -> Result<bool> {
     let name = format!("{label}.{label}.lan");
     let file = folder(paths).join(&label);
     fs::write(&file, format!("{address} {name}\n")).with_context(|| format!("{}: cannot be written", file.display()))?;
-    let end = Instant::now() + 3 * PATIENCE;
+    let end = Instant::now() + 5 * PATIENCE;
     let mut found = false;
     while !found && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(20));

@@ -12,7 +12,7 @@ use crate::common::ran::Ran;
 const INSIDE: &str = "PODFARM_TEST_INSIDE";
 
 /// How long a change may take to be everywhere: dnsmasq and systemd-resolved are told at once, and work on one thing at a time.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a story inside of a machine with this suite of Debian. `test` is the name of the calling test.
 pub fn on(suite: &str, test: &str, story: fn()) {
