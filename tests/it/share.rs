@@ -39,6 +39,9 @@ fn dumps_are_written_through_a_network_file_system() {
         assert!(files.flatten().any(|name| name.ends_with("sha1sums.txt")), "{}: readable here", folder.display());
     };
     all_done("20260101");
+    // Links lead to the same files there.
+    let latest = "cd /srv/dumps/public/wiki/latest && readlink wiki-latest-sha1sums.txt && cat wiki-latest-sha1sums.txt";
+    exec("snapshot2", latest).ok().stdout_has("../20260101/").stdout_has("wiki-20260101-page.sql.gz");
     // What one host writes, the other sees at once, as the same user.
     exec("snapshot1", "su dumpsgen -c 'echo one >/srv/dumps/temp/note'").ok();
     assert_eq!(exec("snapshot2", "cat /srv/dumps/temp/note; stat -c %U /srv/dumps/temp/note").ok().stdout, "one\ndumpsgen\n");
