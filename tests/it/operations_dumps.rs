@@ -178,6 +178,7 @@ fn locks_count_as_long_as_somebody_touches_them() {
     dumps.dump(&table).ok();
     let mut holder = dumps.start(&format!("printf 'elsewhere 1' >{lock}; while sleep 1; do touch {lock}; done"));
     while !dumps.at("shared/dumps/private/wiki/lock_20260101").exists() {
+        assert!(holder.try_wait().expect("it is ours").is_none(), "whoever holds the lock has ended");
         std::thread::yield_now();
     }
     let refused = dumps.dump(&table).status(5);
