@@ -82,6 +82,17 @@ pub fn ensure(paths: &Paths, addresses: Addresses) -> Result<()> {
     if installed().is_some_and(ours) { dnsmasq.ensure() } else { Ok(()) }
 }
 
+/// Waits until a member's name leads to its address, where names are installed. Root's part may have missed that a set came:
+/// systemd does not watch the folder while it works. So the folder is changed again for it now and then.
+pub fn settle(paths: &Paths, full_name: &str, published: Ipv4Addr) {
+    let end = Instant::now() + 4 * PATIENCE;
+    let ours = installed().is_some_and(|installed| installed.folder == folder(paths));
+    while ours && resolve(full_name) != Some(IpAddr::V4(published)) && Instant::now() < end {
+        drop(tempfile::Builder::new().prefix("#").suffix("#").tempfile_in(folder(paths)));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// What the machine's own resolver says of a name, by the same call that every program uses.
 pub fn resolve(name: &str) -> Option<IpAddr> {
     let (sender, receiver) = mpsc::channel();
@@ -108,12 +119,8 @@ pub fn try_name(paths: &Paths, address: Ipv4Addr) -> Result<bool> {
     let name = format!("{label}.{label}.lan");
     let file = folder(paths).join(&label);
     fs::write(&file, format!("{address} {name}\n")).with_context(|| format!("{}: cannot be written", file.display()))?;
-    let end = Instant::now() + 5 * PATIENCE;
-    let mut found = false;
-    while !found && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(20));
-        found = resolve(&name) == Some(IpAddr::V4(address));
-    }
+    settle(paths, &name, address);
+    let found = resolve(&name) == Some(IpAddr::V4(address));
     remove_file(&file)?;
     Ok(found)
 }

@@ -360,6 +360,9 @@ fn wait(session: &Session<'_>, set: &SetName, endpoints: Vec<Endpoint>, options:
     let unanswered = probe::wait(&questions, options.timeout, died);
     if unanswered.is_empty() {
         ssh::publish(&session.paths, set, &endpoints)?;
+        if let Some(first) = endpoints.first() {
+            hostdns::settle(&session.paths, &first.full_name, first.published);
+        }
         report.urls = endpoints.iter().flat_map(Endpoint::urls).collect();
         return Ok(());
     }

@@ -106,6 +106,17 @@ fn names_come_and_go() {
     dns::address(name).unknown_at_once();
     podfarm(&["up", "tiny"]).ok();
     dns::address(name).at("127.77.2.2");
+    // None is missed, however soon it comes after another.
+    let names = home().join(".local/share/podfarm/names");
+    for number in 1..=20 {
+        let (file, name) = (names.join(format!("soon{number}")), format!("a.soon{number}.lan"));
+        fs::write(&file, format!("127.77.250.{number} {name}\n")).expect("a file");
+        until(&name, || match dns::ask(RESOLVED, &name, Kind::A)?.count {
+            1 => Ok(()),
+            _ => Err(state()),
+        });
+        fs::remove_file(file).expect("it is there");
+    }
     podfarm(&["stop", "tiny"]).ok();
     dns::address(name).at("127.77.2.2");
     podfarm(&["destroy", "tiny"]).ok();
