@@ -2,6 +2,7 @@
 set -eu
 {%- if names %}
 systemctl disable --quiet --now podfarm-hostdns-names.path podfarm-hostdns.service || true
+systemctl stop podfarm-hostdns-names.service || true
 rm -f /etc/systemd/system/podfarm-hostdns.service /etc/systemd/system/podfarm-hostdns-names.service
 rm -f /etc/systemd/system/podfarm-hostdns-names.path /usr/local/lib/podfarm/route /etc/podfarm/hostdns.conf
 rmdir /usr/local/lib/podfarm /etc/podfarm 2>/dev/null || true
