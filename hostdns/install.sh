@@ -16,6 +16,8 @@ cat >/etc/systemd/system/podfarm-hostdns.service <<'END_OF_FILE'
 {{ service }}END_OF_FILE
 cat >/etc/systemd/system/podfarm-hostdns-names.service <<'END_OF_FILE'
 {{ names_service }}END_OF_FILE
+cat >/etc/systemd/system/podfarm-hostdns-again.service <<'END_OF_FILE'
+{{ again_service }}END_OF_FILE
 cat >/etc/systemd/system/podfarm-hostdns-names.path <<'END_OF_FILE'
 {{ names_path }}END_OF_FILE
 systemctl daemon-reload

@@ -2,9 +2,11 @@
 set -eu
 {%- if names %}
 systemctl disable --quiet --now podfarm-hostdns-names.path podfarm-hostdns.service || true
-systemctl stop podfarm-hostdns-names.service || true
+systemctl stop podfarm-hostdns-names.service podfarm-hostdns-again.service || true
+systemctl reset-failed 'podfarm-hostdns*' || true # stopped in the middle of its work, a unit counts as failed
 rm -f /etc/systemd/system/podfarm-hostdns.service /etc/systemd/system/podfarm-hostdns-names.service
-rm -f /etc/systemd/system/podfarm-hostdns-names.path /usr/local/lib/podfarm/route /etc/podfarm/hostdns.conf
+rm -f /etc/systemd/system/podfarm-hostdns-again.service /etc/systemd/system/podfarm-hostdns-names.path
+rm -f /usr/local/lib/podfarm/route /etc/podfarm/hostdns.conf
 rmdir /usr/local/lib/podfarm /etc/podfarm 2>/dev/null || true
 systemctl daemon-reload
 {%- endif %}

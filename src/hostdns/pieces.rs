@@ -23,6 +23,7 @@ pub const PORTS_FILE: &str = "/etc/sysctl.d/90-podfarm.conf";
 const ROUTE: &str = include_str!("../../hostdns/route");
 const SERVICE: &str = include_str!("../../hostdns/podfarm-hostdns.service");
 const NAMES_SERVICE: &str = include_str!("../../hostdns/podfarm-hostdns-names.service");
+const AGAIN_SERVICE: &str = include_str!("../../hostdns/podfarm-hostdns-again.service");
 
 #[derive(Template)]
 #[template(path = "podfarm-hostdns-names.path", escape = "none")]
@@ -42,6 +43,7 @@ struct Install<'a> {
     route: &'a str,
     service: &'a str,
     names_service: &'a str,
+    again_service: &'a str,
     names_path: String,
 }
 
@@ -70,6 +72,7 @@ pub fn install_script(folder: &Path, address: Ipv4Addr, wanted: Wanted, first_po
         route: ROUTE,
         service: SERVICE,
         names_service: NAMES_SERVICE,
+        again_service: AGAIN_SERVICE,
         names_path: NamesPath { folder: &folder.replace('%', "%%") }.render()? + "\n",
     };
     Ok(script.render()?)
