@@ -138,8 +138,10 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         }
     }
     if asked.is_none() {
-        numbering = session.lock_numbers()?;
-        asked = Some(session.podman.inventory_of(Parts::ALL)?);
+        if numbering.is_none() {
+            numbering = session.lock_numbers()?;
+        }
+        asked = Some(session.podman.inventory()?);
     }
     let mut inventory = asked.unwrap_or_default();
     let until = if kept.is_some() { Until::Built } else { Until::Seeded };

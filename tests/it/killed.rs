@@ -181,3 +181,15 @@ fn in_the_middle_of_making_secrets() {
     let ran = sandbox.run(&["exec", &set, "dbprimary", "--", "sh", "-c", read]).ok();
     assert!(!ran.stdout.contains("left behind"), "a secret that nobody knows was taken for the set's own");
 }
+
+#[test]
+fn the_folder_of_a_set_removed_by_hand() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("killed", TINY);
+    sandbox.run(&["create", &set]).ok();
+    let folder = sandbox.at(&format!("data/sets/{set}"));
+    podman(&["unshare", "rm", "-rf", &folder.display().to_string()]).ok();
+    sandbox.run(&["create", &set]).ok();
+    assert!(folder.join("hosts").exists(), "members mount it");
+    destroyed(&sandbox, &set, "without its folder");
+}
