@@ -159,7 +159,10 @@ impl Dnsmasq {
                 bail!("dnsmasq, process {id}, does not end");
             }
             let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
-            std::thread::sleep(Duration::from_millis(5));
+            // Its command line goes before its sockets do.
+            while !has_ended(id) && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
         Ok(())
     }
@@ -177,6 +180,12 @@ impl Dnsmasq {
         };
         ask().unwrap_or(false)
     }
+}
+
+/// Whether a process has let go of all it had: it is gone, or waits for its parent to take notice (proc(5), state Z).
+fn has_ended(id: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
 }
 
 /// Whether there is a systemd that looks after this user's services.

@@ -1,26 +1,26 @@
 //! Creating, starting, resetting, and waiting until it answers.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::apply::{Native, NoNative, OnFailure, apply};
+use super::apply::{NoNative, OnFailure, apply};
+use super::existing::{Existing, check_ports, free_number};
+use super::files::{Files, write_files};
 use super::prepare::{Ingredients, Until, is_prepared, prepare};
-use super::{Report, Session, secrets};
-use crate::addresses::Addresses;
-use crate::desired::{Desired, Member, PublishedPort, label};
+use super::{Report, Session};
+use crate::desired::{Desired, Member, label};
 use crate::failure::{Failure, Kind};
 use crate::plan::{self, Goal};
-use crate::podman::{Inventory, Parts, observe::Container};
+use crate::podman::Parts;
 use crate::probe::{self, Endpoint};
 use crate::process::find_program;
 use crate::resolve::{self, World};
 use crate::set::SetName;
 use crate::status;
-use crate::{farm, host, hostdns, ssh};
+use crate::{farm, hostdns, ssh};
 
 /// How a set is brought up.
 #[derive(Clone, Copy, Debug)]
@@ -187,48 +187,6 @@ fn endpoints(desired: &Desired) -> Vec<Endpoint> {
     desired.members.iter().map(Member::endpoint).collect()
 }
 
-/// What of a set exists already and is kept.
-#[derive(Default)]
-struct Existing {
-    number: Option<u8>,
-    seed: Option<PathBuf>,
-    /// Where its addresses come from, which may have been changed in the user's settings since.
-    addresses: Option<Addresses>,
-    members: BTreeMap<String, (u8, Vec<PublishedPort>)>,
-}
-
-impl Existing {
-    fn of(containers: &[Container], set: &SetName) -> Self {
-        let mut existing = Self::default();
-        for container in plan::containers_of(containers, set) {
-            existing.take_from(&container.labels);
-            existing.seed = existing.seed.or(container.label(label::SEED).map(PathBuf::from));
-            let number = container.label(label::MEMBER_NUMBER).and_then(|number| number.parse().ok());
-            if let (Some(member), Some(number)) = (container.label(label::MEMBER), number) {
-                let ports = Endpoint::of(container).map(|endpoint| endpoint.ports).unwrap_or_default();
-                existing.members.insert(member.to_owned(), (number, ports));
-            }
-        }
-        existing
-    }
-
-    /// Where no container tells, the pod or the network may.
-    fn or_of_ground(mut self, inventory: &Inventory, set: &SetName) -> Self {
-        let pods = inventory.pods.iter().map(|pod| (&pod.name, &pod.labels));
-        let networks = inventory.networks.iter().map(|network| (&network.name, &network.labels));
-        let is_ours = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) == Some(set.as_str());
-        for (_, labels) in pods.chain(networks).filter(|(name, labels)| *name == set.as_str() && is_ours(labels)) {
-            self.take_from(labels);
-        }
-        self
-    }
-
-    fn take_from(&mut self, labels: &BTreeMap<String, String>) {
-        self.number = self.number.or_else(|| labels.get(label::NUMBER)?.parse().ok());
-        self.addresses = self.addresses.or_else(|| labels.get(label::RANGES)?.parse().ok());
-    }
-}
-
 fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existing, number: u8, seed: &Path) -> Result<Desired> {
     let trees: Vec<_> = ingredients.trees.iter().map(|tree| (tree.name.to_string(), tree.path.clone())).collect();
     let privileged = hostdns::first_unprivileged_port();
@@ -248,94 +206,6 @@ fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existin
             free: &free,
         },
     )
-}
-
-/// Refuses a port that somebody else has: for new members, both at its own number and at the shifted one.
-fn check_ports(endpoints: &[Endpoint], containers: &[Container]) -> Result<()> {
-    let runs = |host: &str| containers.iter().any(|container| container.name() == host && container.running());
-    for endpoint in endpoints.iter().filter(|endpoint| !runs(&endpoint.host)) {
-        for port in &endpoint.ports {
-            if let Err(error) = TcpListener::bind((endpoint.published, port.published)) {
-                let (address, host) = (format!("{}:{}", endpoint.published, port.published), &endpoint.host);
-                return Err(Failure::new(
-                    Kind::Failed,
-                    format!("{address} cannot be published for {host}'s port {}: {error}", port.port),
-                )
-                .hint(format!(
-                    "`ss -ltnp sport = :{}` shows who has it; stop that, or let it listen on 127.0.0.1 only",
-                    port.published
-                ))
-                .into());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The smallest number that neither a set nor anybody's network has, this machine's own among them.
-fn free_number(addresses: &Addresses, containers: &[Container], inventory: &Inventory) -> Result<u8> {
-    let labels = containers.iter().map(|container| &container.labels).chain(inventory.pods.iter().map(|pod| &pod.labels));
-    let by_label = labels.filter_map(|labels| labels.get(label::NUMBER)?.parse::<u8>().ok());
-    let networks = inventory.networks.iter().flat_map(|network| &network.subnets);
-    let networks = networks.filter_map(|network| network.subnet.parse().ok());
-    let taken: Vec<_> = networks.chain(host::interfaces().into_iter().map(|(_, subnet)| subnet)).collect();
-    addresses.free_number(&by_label.collect::<Vec<_>>(), &taken).ok_or_else(|| {
-        Failure::new(Kind::Failed, format!("none of the networks in {} is free for one more set", addresses.inside))
-            .hint(
-                "podfarm list shows the sets there are, podman network ls and ip address who else has networks; \
-                 docs/config.md says how to take another range",
-            )
-            .into()
-    })
-}
-
-/// What steps of bringing up do besides running podman.
-struct Files<'a> {
-    session: &'a Session<'a>,
-    ingredients: &'a Ingredients,
-    desired: &'a Desired,
-    seed: &'a Path,
-}
-
-impl Native for Files<'_> {
-    fn write_files(&self) -> Result<()> {
-        write_files(self.session, self.ingredients, self.desired)
-    }
-
-    fn copy_seed(&self) -> Result<()> {
-        // cp fails where a folder is made by somebody else between its look and its attempt, as writing the files would.
-        make_folders(self.desired)?;
-        farm::shared_from_seed(&self.session.podman, self.seed, &self.session.paths.set(&self.desired.set).join("shared"))
-    }
-}
-
-/// Makes what members mount, where it is not there.
-fn make_folders(desired: &Desired) -> Result<()> {
-    for path in &desired.folders {
-        std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be made", path.display()))?;
-    }
-    Ok(())
-}
-
-/// Writes what members mount; in files that are mounted one by one, the same inode gets the new text.
-fn write_files(session: &Session<'_>, ingredients: &Ingredients, desired: &Desired) -> Result<()> {
-    if session.dry_run {
-        return Ok(());
-    }
-    let folder = session.paths.set(&desired.set);
-    secrets::private_folder(&session.paths.data)?;
-    secrets::user_key(session)?;
-    make_folders(desired)?;
-    let hosts = folder.join("hosts");
-    if std::fs::read_to_string(&hosts).ok().as_deref() != Some(&desired.hosts) {
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(&hosts, &desired.hosts).with_context(|| format!("{}: cannot be written", hosts.display()))?;
-    }
-    hostdns::publish(&session.paths, &desired.set, &desired.members)?;
-    if let Err(error) = hostdns::ensure(&session.paths, session.addresses()?) {
-        session.progress.say(&format!("note: names of sets do not work: {error:#}"));
-    }
-    farm::write(&folder.join("farm"), &farm::render(&ingredients.set, desired)?)
 }
 
 /// Says that a set goes on with the seed it was created from although its inputs have changed: taking them would cost its edits.

@@ -2,6 +2,8 @@
 
 mod apply;
 mod bring_up;
+mod existing;
+mod files;
 mod prepare;
 mod secrets;
 mod take_down;

@@ -1,0 +1,97 @@
+//! What there is of a set and is kept, and what is still free for it: a number and ports.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::addresses::Addresses;
+use crate::desired::{PublishedPort, label};
+use crate::failure::{Failure, Kind};
+use crate::host;
+use crate::plan;
+use crate::podman::{Inventory, observe::Container};
+use crate::probe::Endpoint;
+use crate::set::SetName;
+
+/// What of a set exists already and is kept.
+#[derive(Default)]
+pub(super) struct Existing {
+    pub number: Option<u8>,
+    pub seed: Option<PathBuf>,
+    /// Where its addresses come from, which may have been changed in the user's settings since.
+    pub addresses: Option<Addresses>,
+    pub members: BTreeMap<String, (u8, Vec<PublishedPort>)>,
+}
+
+impl Existing {
+    pub fn of(containers: &[Container], set: &SetName) -> Self {
+        let mut existing = Self::default();
+        for container in plan::containers_of(containers, set) {
+            existing.take_from(&container.labels);
+            existing.seed = existing.seed.or(container.label(label::SEED).map(PathBuf::from));
+            let number = container.label(label::MEMBER_NUMBER).and_then(|number| number.parse().ok());
+            if let (Some(member), Some(number)) = (container.label(label::MEMBER), number) {
+                let ports = Endpoint::of(container).map(|endpoint| endpoint.ports).unwrap_or_default();
+                existing.members.insert(member.to_owned(), (number, ports));
+            }
+        }
+        existing
+    }
+
+    /// Where no container tells, the pod or the network may.
+    pub fn or_of_ground(mut self, inventory: &Inventory, set: &SetName) -> Self {
+        let pods = inventory.pods.iter().map(|pod| (&pod.name, &pod.labels));
+        let networks = inventory.networks.iter().map(|network| (&network.name, &network.labels));
+        let is_ours = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) == Some(set.as_str());
+        for (_, labels) in pods.chain(networks).filter(|(name, labels)| *name == set.as_str() && is_ours(labels)) {
+            self.take_from(labels);
+        }
+        self
+    }
+
+    fn take_from(&mut self, labels: &BTreeMap<String, String>) {
+        self.number = self.number.or_else(|| labels.get(label::NUMBER)?.parse().ok());
+        self.addresses = self.addresses.or_else(|| labels.get(label::RANGES)?.parse().ok());
+    }
+}
+
+/// Refuses a port that somebody else has: for new members, both at its own number and at the shifted one.
+pub(super) fn check_ports(endpoints: &[Endpoint], containers: &[Container]) -> Result<()> {
+    let runs = |host: &str| containers.iter().any(|container| container.name() == host && container.running());
+    for endpoint in endpoints.iter().filter(|endpoint| !runs(&endpoint.host)) {
+        for port in &endpoint.ports {
+            if let Err(error) = TcpListener::bind((endpoint.published, port.published)) {
+                let (address, host) = (format!("{}:{}", endpoint.published, port.published), &endpoint.host);
+                return Err(Failure::new(
+                    Kind::Failed,
+                    format!("{address} cannot be published for {host}'s port {}: {error}", port.port),
+                )
+                .hint(format!(
+                    "`ss -ltnp sport = :{}` shows who has it; stop that, or let it listen on 127.0.0.1 only",
+                    port.published
+                ))
+                .into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The smallest number that neither a set nor anybody's network has, this machine's own among them.
+pub(super) fn free_number(addresses: &Addresses, containers: &[Container], inventory: &Inventory) -> Result<u8> {
+    let labels = containers.iter().map(|container| &container.labels).chain(inventory.pods.iter().map(|pod| &pod.labels));
+    let by_label = labels.filter_map(|labels| labels.get(label::NUMBER)?.parse::<u8>().ok());
+    let networks = inventory.networks.iter().flat_map(|network| &network.subnets);
+    let networks = networks.filter_map(|network| network.subnet.parse().ok());
+    let taken: Vec<_> = networks.chain(host::interfaces().into_iter().map(|(_, subnet)| subnet)).collect();
+    addresses.free_number(&by_label.collect::<Vec<_>>(), &taken).ok_or_else(|| {
+        Failure::new(Kind::Failed, format!("none of the networks in {} is free for one more set", addresses.inside))
+            .hint(
+                "podfarm list shows the sets there are, podman network ls and ip address who else has networks; \
+                 docs/config.md says how to take another range",
+            )
+            .into()
+    })
+}
