@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use crate::podman::argv;
 use crate::probe::Endpoint;
@@ -89,7 +90,7 @@ pub struct PublishedPort {
 }
 
 impl Member {
-    /// How it will be reached and asked.
+    /// How it will be reached and asked, started from now on.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint {
             host: self.host.clone(),
@@ -99,6 +100,7 @@ impl Member {
             ports: self.ports.clone(),
             probe: self.probe.clone(),
             wikis: self.wikis.clone(),
+            since: SystemTime::now(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::desired::{PublishedPort, label, parse_ports_label};
 use crate::hostdns;
@@ -37,8 +37,8 @@ pub enum Ask {
     Banner(SocketAddr),
     /// GET this URL, and see 200 after redirections.
     Http(String),
-    /// Read what the member reports of itself.
-    Report(PathBuf),
+    /// Read what the member has reported of itself since then.
+    Report(PathBuf, SystemTime),
 }
 
 impl Question {
@@ -60,6 +60,8 @@ pub struct Endpoint {
     pub probe: Probe,
     /// The wikis it serves.
     pub wikis: Vec<String>,
+    /// When it was started, or is about to be: what it reported before that says nothing.
+    pub since: SystemTime,
 }
 
 impl Endpoint {
@@ -75,7 +77,15 @@ impl Endpoint {
             ports: parse_ports_label(text(label::PORTS)),
             probe: serde_json::from_str(text(label::PROBE)).unwrap_or_default(),
             wikis: text(label::WIKIS).split(',').filter(|wiki| !wiki.is_empty()).map(str::to_owned).collect(),
+            since: container.started().unwrap_or_else(SystemTime::now),
         })
+    }
+
+    /// The same, of a member that runs.
+    #[must_use]
+    pub fn since_start(self, containers: &[Container]) -> Self {
+        let started = containers.iter().find(|container| container.name() == self.host).and_then(Container::started);
+        Self { since: started.unwrap_or(self.since), ..self }
     }
 
     /// Where a port of the container is on the host.
@@ -113,7 +123,7 @@ impl Endpoint {
             Probe::Http(path) => {
                 self.web(&self.published.to_string()).map(|base| http_asks(&base, path, &self.wikis)).unwrap_or_default()
             }
-            Probe::Report(file) => vec![Ask::Report(file.clone())],
+            Probe::Report(file) => vec![Ask::Report(file.clone(), self.since)],
         };
         asks.into_iter().map(|ask| Question { host: self.host.clone(), ask }).collect()
     }
@@ -139,13 +149,14 @@ pub fn ask(ask: &Ask, limit: Duration) -> Result<Option<String>, String> {
     match ask {
         Ask::Banner(address) => banner(*address, limit).map(|()| None),
         Ask::Http(url) => http(url, limit).map(|()| None),
-        Ask::Report(file) => report(file).map(Some),
+        Ask::Report(file, since) => report(file, *since).map(Some),
     }
 }
 
-fn report(file: &Path) -> Result<String, String> {
-    let about = std::fs::metadata(file).map_err(|_| "it has not said anything yet".to_owned())?;
-    let age = about.modified().ok().and_then(|then| then.elapsed().ok()).unwrap_or_default();
+fn report(file: &Path, since: SystemTime) -> Result<String, String> {
+    let modified = std::fs::metadata(file).and_then(|about| about.modified());
+    let Some(then) = modified.ok().filter(|then| *then >= since) else { return Err("it has not said anything yet".to_owned()) };
+    let age = then.elapsed().unwrap_or_default();
     if age > STALE {
         return Err(format!("it has not said anything for {} seconds", age.as_secs()));
     }
@@ -234,13 +245,17 @@ mod tests {
     fn a_report_says_how_a_member_fares() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("replication");
-        assert_eq!(report(&file).unwrap_err(), "it has not said anything yet");
+        let report = |since| report(&file, since);
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        assert_eq!(report(long_ago).unwrap_err(), "it has not said anything yet");
         std::fs::write(&file, "ready 3 s behind\n").unwrap();
-        assert_eq!(report(&file).unwrap(), "3 s behind");
+        assert_eq!(report(long_ago).unwrap(), "3 s behind");
+        let restarted = SystemTime::now() + Duration::from_secs(1);
+        assert_eq!(report(restarted).unwrap_err(), "it has not said anything yet");
         std::fs::write(&file, "broken it has stopped: no such table\n").unwrap();
-        assert_eq!(report(&file).unwrap_err(), "it has stopped: no such table");
-        let old = std::time::SystemTime::now() - Duration::from_secs(60);
+        assert_eq!(report(long_ago).unwrap_err(), "it has stopped: no such table");
+        let old = SystemTime::now() - Duration::from_secs(60);
         std::fs::File::open(&file).unwrap().set_modified(old).unwrap();
-        assert_eq!(report(&file).unwrap_err(), "it has not said anything for 60 seconds");
+        assert_eq!(report(long_ago).unwrap_err(), "it has not said anything for 60 seconds");
     }
 }

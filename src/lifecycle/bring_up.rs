@@ -134,7 +134,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         if plan::is_up(&desired, &containers) {
             write_files(session, &ingredients, &desired)?;
             note_new_seed(session, &ingredients, seed)?;
-            return Ok(endpoints(&desired));
+            return Ok(endpoints(&desired).into_iter().map(|endpoint| endpoint.since_start(&containers)).collect());
         }
     }
     if asked.is_none() {
@@ -161,14 +161,15 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     let desired = resolved(session, &ingredients, &existing, number, &seed)?;
     let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
-    check_ports(&endpoints(&desired), &containers)?;
+    let endpoints = endpoints(&desired);
+    check_ports(&endpoints, &containers)?;
     let mut stages = plan::bring_up(&desired, goal, &containers, &inventory);
     let members = stages.pop().unwrap_or_default();
     let native = Files { session, ingredients: &ingredients, desired: &desired, seed: &seed };
     apply(session, report, stages, &native, OnFailure::Stop)?;
     drop(numbering);
     apply(session, report, vec![members], &native, OnFailure::Stop)?;
-    Ok(endpoints(&desired))
+    Ok(endpoints)
 }
 
 /// Refuses to give a set that exists a server for the text of revisions, or to take it away: where the text is stands in the

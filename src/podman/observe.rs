@@ -1,6 +1,7 @@
 //! What podman says exists: parsers of its JSON, for all versions from [`super::LOWEST`] on.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer};
@@ -22,6 +23,9 @@ pub struct Container {
     pub pod: String,
     #[serde(default)]
     pub exit_code: i32,
+    /// In seconds since 1970; far below zero where it was never started.
+    #[serde(default)]
+    started_at: i64,
 }
 
 impl Container {
@@ -35,6 +39,12 @@ impl Container {
 
     pub fn running(&self) -> bool {
         self.state == "running"
+    }
+
+    /// When it was started, to the second, where it runs.
+    pub fn started(&self) -> Option<SystemTime> {
+        let seconds = u64::try_from(self.started_at).ok().filter(|_| self.running())?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
     }
 }
 
@@ -117,6 +127,11 @@ mod tests {
         assert!(containers[0].running() && containers[0].labels.is_empty());
         assert_eq!(containers[1].label("podfarm.set"), Some("demo"));
         assert!(!containers[1].running());
+        assert_eq!(
+            containers[0].started().map(|then| then.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()),
+            Some(1_795_254_947)
+        );
+        assert_eq!(containers[1].started(), None);
     }
 
     #[test]
