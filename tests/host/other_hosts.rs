@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::dns;
 use crate::files::Files;
-use crate::machine::{home, podfarm, podfarm_without_session, root, sh};
+use crate::machine::{home, podfarm, podfarm_without_session, root, sh, until};
 use crate::router::the_router_answers;
 use crate::story::{SET, all_pieces_work, is_as_before, names_are_back};
 use crate::using;
@@ -23,6 +23,10 @@ pub fn without_session(before: &Files) {
     podfarm(&["up", SET]).ok();
     assert_eq!(process(), first);
     sh(&format!("kill -KILL {first}")).ok();
+    until("it is dead", || match process() {
+        there if there.is_empty() => Ok(()),
+        there => Err(there),
+    });
     podfarm(&["hostdns", "status"]).ok().stdout_has("no ");
     podfarm(&["up", SET]).ok();
     names_are_back();
