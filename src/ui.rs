@@ -74,14 +74,16 @@ impl Ui {
         if !std::io::stdin().is_terminal() {
             return false;
         }
-        self.talk(&format!("{question} [y/N]"));
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
     }
 
     fn talk(&self, text: &str) {
         if self.terminal {
-            let _ = self.bars.println(text);
+            // Bars are drawn below it, and those who draw them leave out tabs.
+            let _ = self.bars.println(text.replace('\t', "    "));
         } else {
             let _ = writeln!(std::io::stderr().lock(), "{text}");
         }

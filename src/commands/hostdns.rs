@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::cli::{Hostdns, HostdnsInstall, HostdnsRemove};
 use crate::failure::{Failure, Kind};
-use crate::hostdns::{self, Dnsmasq, Kept, Wanted};
+use crate::hostdns::{self, Dnsmasq, Installed, Kept};
 use crate::lifecycle::Session;
 use crate::process::{Argv, Input, Runner};
 use crate::progress::Progress;
@@ -27,41 +27,46 @@ fn install(session: &Session<'_>, arguments: &HostdnsInstall, ui: &Ui) -> Result
     let dnsmasq = Dnsmasq::new(&session.paths, session.addresses()?);
     check_nobody_elses(&dnsmasq)?;
     let first_port = hostdns::first_unprivileged_port();
-    let resolver = hostdns::check_resolver();
+    let resolver = hostdns::resolver();
     let agree = |what: &str| arguments.yes || ui.confirm(what);
-    let wanted_names = resolver.is_ok()
-        && agree(
-            "Names of sets, such as demo-mw.demo.lan: a dnsmasq of your own, and as root a network link to it for \
-             systemd-resolved.\nNo other name goes that way. Install?",
-        );
+    let names = resolver.as_ref().ok().filter(|resolver| {
+        agree(&format!(
+            "Names of sets, such as demo-mw.demo.lan: a dnsmasq of your own, and as root\n{}.\nNo other name goes that way. \
+             Install?",
+            resolver.by()
+        ))
+    });
+    let names = names.map(|resolver| Installed { folder: dnsmasq.folder.clone(), address: dnsmasq.address, resolver: *resolver });
     let wanted_ports = !arguments.no_ports
         && first_port > 22
         && agree(
-            "Ports 22 and 80 of members at their own numbers: ordinary users may use ports from 22 up (sysctl, as root). Install?",
+            "Ports 22 and 80 of members at their own numbers: ordinary users may use ports\nfrom 22 up (sysctl, as root). Install?",
         );
     let wanted_ssh =
-        !arguments.no_ssh && agree("ssh, scp and rsync by member names: a first line `Include …` in ~/.ssh/config. Install?");
-    if wanted_names {
+        !arguments.no_ssh && agree("ssh, scp and rsync by member names: a first line `Include …` in ~/.ssh/config.\nInstall?");
+    if names.is_some() {
         fs::create_dir_all(&dnsmasq.folder).with_context(|| format!("{}: cannot be made", dnsmasq.folder.display()))?;
         ui.say(&format!("dnsmasq: {}", place(&dnsmasq.install()?)));
     }
-    if wanted_names || wanted_ports {
-        let wanted = Wanted { names: wanted_names, ports: wanted_ports };
-        as_root(&hostdns::install_script(&dnsmasq.folder, dnsmasq.address, wanted, first_port)?, ui)?;
+    if names.is_some() || wanted_ports {
+        as_root(&hostdns::install_script(names.as_ref(), wanted_ports.then_some(first_port))?, ui)?;
     }
     if wanted_ssh {
         hostdns::put_on_top(&ssh_config_file()?, &ssh_include(session))?;
     }
-    if wanted_names && !hostdns::try_name(&session.paths, dnsmasq.address)? {
+    if names.is_some() && !hostdns::try_name(&session.paths, dnsmasq.address)? {
         return Err(Failure::new(Kind::Machine, "all is in place, but a name of podfarm's does not resolve")
             .hint("podfarm hostdns status tells which part does not work; podfarm hostdns remove takes all away")
             .into());
     }
-    if wanted_names || wanted_ports || wanted_ssh {
+    if names.is_some() || wanted_ports || wanted_ssh {
         status(session, ui)?;
     }
+    if wanted_ports {
+        ui.say("Sets that are there keep their ports until they are destroyed.");
+    }
     resolver?; // What else there is works without it, and is in place.
-    if !(wanted_names || wanted_ports || wanted_ssh) {
+    if !(names.is_some() || wanted_ports || wanted_ssh) {
         return Err(Failure::new(Kind::Failed, "nothing was installed").hint("answer y, or say --yes").into());
     }
     Ok(())
@@ -80,13 +85,13 @@ fn check_nobody_elses(dnsmasq: &Dnsmasq) -> Result<()> {
 
 fn remove(session: &Session<'_>, arguments: &HostdnsRemove, ui: &Ui) -> Result<()> {
     let dnsmasq = Dnsmasq::new(&session.paths, session.addresses()?);
-    let wanted =
-        Wanted { names: check_nobody_elses(&dnsmasq).is_ok() && is_installed(), ports: Path::new(hostdns::PORTS_FILE).exists() };
-    let script = hostdns::remove_script(wanted, hostdns::first_port_before())?;
+    let names = check_nobody_elses(&dnsmasq).is_ok() && is_installed();
+    let first_port = hostdns::first_port_before();
+    let script = hostdns::remove_script(names, first_port)?;
     if !arguments.yes && !ui.confirm("Take away all that `podfarm hostdns install` put in?") {
         return Err(Failure::new(Kind::Failed, "nothing was removed").hint("answer y, or say --yes").into());
     }
-    if wanted.names || wanted.ports {
+    if names || first_port.is_some() {
         as_root(&script, ui)?;
     }
     dnsmasq.remove()?;
@@ -141,7 +146,7 @@ fn status(session: &Session<'_>, ui: &Ui) -> Result<()> {
             try_ports(session.addresses()?.trial()),
             hostdns::PORTS_FILE.to_owned(),
         ),
-        row("ssh", hostdns::is_on_top(&ssh, &ssh_include(session)), try_ssh(session), ssh.display().to_string()),
+        row("ssh", hostdns::is_on_top(&ssh, &ssh_include(session)), try_ssh(session), below_home(&ssh)),
     ];
     ui.table(&["piece", "there", "tried", "where"], &rows);
     Ok(())
@@ -149,9 +154,16 @@ fn status(session: &Session<'_>, ui: &Ui) -> Result<()> {
 
 fn place(kept: &Kept) -> String {
     match kept {
-        Kept::Unit(file) => file.display().to_string(),
+        Kept::Unit(file) => below_home(file),
         Kept::Process(id) => format!("process {id}"),
     }
+}
+
+/// A file of the user's as the user would write it: it fits beside other things into a terminal's line.
+fn below_home(file: &Path) -> String {
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let rest = home.and_then(|home| file.strip_prefix(home).ok().map(Path::to_path_buf));
+    rest.map_or_else(|| file.display().to_string(), |rest| format!("~/{}", rest.display()))
 }
 
 /// Takes the ports for a moment, at an address that no set has.
@@ -160,7 +172,7 @@ fn try_ports(address: Ipv4Addr) -> String {
     match (refused(80), refused(22)) {
         (None, None) => "works".to_owned(),
         // Many machines have an sshd of their own on all addresses.
-        (None, Some(_)) => "works; 22 is taken, by this machine's sshd or another program".to_owned(),
+        (None, Some(_)) => "works, 22 taken".to_owned(),
         (Some(why), _) => format!("does not work: {why}"),
     }
 }
@@ -170,7 +182,7 @@ fn try_ssh(session: &Session<'_>) -> String {
     let first = fs::read_dir(ssh::folder(&session.paths)).ok().and_then(|mut files| files.next()?.ok());
     let text = first.and_then(|file| fs::read_to_string(file.path()).ok()).unwrap_or_default();
     let after = |key: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(key)?.split_whitespace().next());
-    let (Some(host), Some(address)) = (after("Host "), after("HostName ")) else { return "there is no set to try".to_owned() };
+    let (Some(host), Some(address)) = (after("Host "), after("HostName ")) else { return "no set to try".to_owned() };
     let said = Runner::new().output(&Argv::new("ssh").args(["-G", host]), Input::Nothing).unwrap_or_default();
     if said.lines().any(|line| line == format!("hostname {address}")) { "works" } else { "does not work" }.to_owned()
 }

@@ -79,11 +79,7 @@ pub(super) fn ports(addresses: Addresses) -> Finding {
     match taken[..] {
         [] => Finding::new(what, Verdict::Good, "22 and 80 can be published as they are"),
         // Ours does not stand in the way of ssh: it is told the port.
-        [22] => Finding::new(
-            what,
-            Verdict::Good,
-            format!("80 can be published as it is, 22 only {shift} higher: another program has it"),
-        ),
+        [22] => Finding::new(what, Verdict::Good, format!("80 is free; 22 is another program's: published {shift} higher")),
         _ => {
             Finding::new(what, Verdict::Note, format!("another program has {taken:?} on all addresses: published {shift} higher"))
                 .mend("ss -ltn '( sport = :80 )' shows it; let it listen on 127.0.0.1 only")
@@ -97,8 +93,8 @@ pub(super) fn names(session: &Session<'_>, addresses: Addresses) -> Finding {
     let dnsmasq = Dnsmasq::new(&session.paths, addresses);
     let note = |fact: String, mend: &str| Finding::new(what, Verdict::Note, fact).mend(mend);
     let Some(installed) = hostdns::installed() else {
-        return match hostdns::check_resolver() {
-            Ok(()) => note("sets are reached by address only".to_owned(), "podfarm hostdns install"),
+        return match hostdns::resolver() {
+            Ok(_) => note("sets are reached by address only".to_owned(), "podfarm hostdns install"),
             Err(failure) => {
                 note(format!("sets are reached by address only: {failure}"), failure.hint.as_deref().unwrap_or_default())
             }

@@ -32,7 +32,7 @@ pub(super) fn findings(session: &Session<'_>, info: &Value) -> Vec<Finding> {
     );
     let controllers = info.pointer("/host/cgroupControllers").and_then(Value::as_array).map_or(0, Vec::len);
     let fact = if controllers == 0 {
-        "no cgroup controllers: no limits can be set, and podfarm sets none".to_owned()
+        "no cgroup controllers; podfarm sets no limits".to_owned()
     } else {
         format!("{controllers} cgroup controllers")
     };

@@ -1,4 +1,4 @@
-//! Names on the host: a folder with one hosts file a set, read by a dnsmasq of the user's, to which systemd-resolved
+//! Names on the host: a folder with one hosts file a set, read by a dnsmasq of the user's, to which the machine's resolver
 //! sends the names of the sets that are there, and no others. docs/hostdns.md says why it is done this way.
 
 mod dnsmasq;
@@ -22,9 +22,9 @@ use crate::set::SetName;
 pub use dnsmasq::{Dnsmasq, Kept};
 pub use files::{is_on_top, put_on_top, take_off_top};
 pub use pieces::{
-    PORTS_FILE, RESOLVER_UNIT, Wanted, first_port_before, first_unprivileged_port, install_script, remove_script, ssh_include,
+    PORTS_FILE, RESOLVER_UNIT, first_port_before, first_unprivileged_port, install_script, remove_script, ssh_include,
 };
-pub use resolver::{Installed, check_resolver, installed};
+pub use resolver::{Installed, Resolver, installed, resolver};
 
 /// The port dnsmasq listens on, one that needs no privilege.
 pub const PORT: u16 = 5335;

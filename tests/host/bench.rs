@@ -12,7 +12,7 @@ mod router;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use dns::{Kind, RESOLVED};
+use dns::Kind;
 use machine::{home, podfarm, root, sh};
 
 const ROUNDS: usize = 40;
@@ -88,7 +88,7 @@ fn compare(what: &str, prefix: &str) {
 
 /// How long names nobody has asked for before take: outside ones, and ones the router does not know in its own domain.
 fn others(label: &str) -> Vec<[u128; 2]> {
-    let ask = |name: String| dns::ask(RESOLVED, &name, Kind::A).expect("an answer").took.as_micros();
+    let ask = |name: String| dns::ask(dns::resolver(), &name, Kind::A).expect("an answer").took.as_micros();
     let question = |number| [ask(format!("{label}{number}.outside.example")), ask(format!("{label}{number}.lan"))];
     // The first ones after a link has come or gone are another matter.
     (0..QUESTIONS + WARM_UP).map(question).skip(WARM_UP).collect()

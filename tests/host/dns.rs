@@ -1,10 +1,15 @@
 //! Asking for names, as a program does that has no library for it: what was answered tells more than an address does.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// systemd-resolved, as /etc/resolv.conf names it.
-pub const RESOLVED: ([u8; 4], u16) = ([127, 0, 0, 53], 53);
+/// The machine's resolver, as programs find it.
+pub fn resolver() -> SocketAddr {
+    let text = fs::read_to_string("/etc/resolv.conf").expect("a file");
+    let server = text.lines().find_map(|line| line.strip_prefix("nameserver ")?.trim().parse::<IpAddr>().ok());
+    (server.unwrap_or_else(|| panic!("no name server: {text}")), 53).into()
+}
 
 /// Nobody waits for what takes no longer than this; an answer that is waited for takes five seconds and more.
 pub const AT_ONCE: Duration = Duration::from_secs(2);
@@ -60,12 +65,12 @@ impl Answer {
 
 /// Asks the machine's resolver for an address.
 pub fn address(name: &str) -> Answer {
-    ask(RESOLVED, name, Kind::A).unwrap_or_else(|why| panic!("{name}: {why}"))
+    ask(resolver(), name, Kind::A).unwrap_or_else(|why| panic!("{name}: {why}"))
 }
 
 /// Asks the machine's resolver.
 pub fn of_kind(name: &str, kind: Kind) -> Answer {
-    ask(RESOLVED, name, kind).unwrap_or_else(|why| panic!("{name}: {why}"))
+    ask(resolver(), name, kind).unwrap_or_else(|why| panic!("{name}: {why}"))
 }
 
 /// Asks a server once, and waits as long as programs do.

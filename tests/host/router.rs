@@ -1,6 +1,6 @@
 //! A home router's DNS server, which has names in .lan, and some outside.
 
-use crate::dns::{self, Kind, RESOLVED};
+use crate::dns::{self, Kind};
 use crate::machine::{root, sh, until};
 
 /// It is the uplink's DNS server, and asks the one that was there before.
@@ -16,10 +16,10 @@ pub fn play() {
     the_router_answers();
 }
 
-/// Waits until systemd-resolved has heard of the uplink's server, which takes a moment by itself.
+/// Waits until the machine's resolver has heard of the uplink's server, which takes a moment by itself.
 #[track_caller]
 pub fn the_router_answers() {
-    until("the router answers", || match dns::ask(RESOLVED, "printer.lan", Kind::A) {
+    until("the router answers", || match dns::ask(dns::resolver(), "printer.lan", Kind::A) {
         Ok(answer) if answer.count == 1 => Ok(()),
         other => Err(format!("{other:?}\n{}", state())),
     });
@@ -27,5 +27,5 @@ pub fn the_router_answers() {
 
 /// What the resolver knows, for whoever reads why a test failed.
 pub fn state() -> String {
-    sh("resolvectl --no-pager status; cat /etc/resolv.conf").to_string()
+    sh("resolvectl --no-pager status; cat /etc/resolv.conf /var/lib/podfarm/servers").to_string()
 }

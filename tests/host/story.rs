@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 
-use crate::dns::{self, AT_ONCE, Kind, Outcome, RESOLVED};
+use crate::dns::{self, AT_ONCE, Kind, Outcome};
 use crate::files::Files;
 use crate::machine::{chapter, home, podfarm, root, sh, until};
 use crate::router::{self, state};
@@ -26,7 +26,10 @@ pub fn of_a_machine() {
     let before = Files::now();
     chapter("nothing is put in unasked", || nothing_unasked(&before));
     chapter("install", install);
-    chapter("names of a set that is up", names_of_a_set);
+    chapter("names of a set that is up", || {
+        names_of_a_set();
+        in_the_ways_of_resolved();
+    });
     chapter("names come with up and go with destroy", names_come_and_go);
     chapter("every other name is as before", other_names);
     chapter("programs connect by name", using::programs);
@@ -39,6 +42,7 @@ pub fn of_a_machine() {
     chapter("without a session of systemd's", || other_hosts::without_session(&before));
     chapter("another range of addresses", || other_hosts::another_range(&before));
     chapter("without systemd-resolved", || other_hosts::without_resolved(&before));
+    chapter("with NetworkManager's dnsmasq", || other_hosts::with_networkmanager(&before));
     podfarm(&["destroy", SET]).ok();
 }
 
@@ -79,10 +83,10 @@ pub fn all_pieces_work() {
         assert!(line.split_whitespace().nth(1) == Some("yes") && line.contains("works"), "{status}");
     }
     // This machine's own sshd has port 22 on every address.
-    status.stdout_has("works; 22 is taken");
+    status.stdout_has("works, 22 taken");
 }
 
-fn names_of_a_set() {
+pub fn names_of_a_set() {
     let set = fs::read_to_string(home().join(".local/share/podfarm/names").join(SET)).expect("a hosts file");
     for line in set.lines() {
         let (address, name) = line.split_once(' ').expect("an address and a name");
@@ -90,18 +94,22 @@ fn names_of_a_set() {
         dns::address(&name.to_uppercase()).at(address);
         dns::of_kind(name, Kind::Aaaa).empty();
         sh(&format!("getent hosts {name}")).ok().stdout_has(address);
-        sh(&format!("resolvectl query --cache=no {name} 2>/dev/null || resolvectl query {name}")).ok().stdout_has(address);
     }
     assert!(set.lines().count() >= 4, "{set}");
     dns::address(&format!("nobody.{SET}.lan")).unknown_at_once();
     dns::of_kind(&format!("nobody.{SET}.lan"), Kind::Aaaa).unknown_at_once();
-    // A name without a domain is nobody's, and systemd-resolved answers for all of 127/8 itself.
+    // A name without a domain is nobody's.
     assert_ne!(sh(&format!("getent hosts {SET}-mw")).status, 0);
+}
+
+/// What is systemd-resolved's own: it has a second way to be asked, and answers for all of 127/8 itself.
+fn in_the_ways_of_resolved() {
+    sh(&format!("resolvectl query {SET}-mw.{SET}.lan")).ok().stdout_has("127.77.1.3").stdout_has("-- link: podfarm0");
     let reverse = dns::of_kind("3.1.77.127.in-addr.arpa", Kind::Ptr);
     assert_eq!(reverse.outcome, Outcome::NoError, "{reverse:?}");
 }
 
-fn names_come_and_go() {
+pub fn names_come_and_go() {
     let name = "tiny-dbprimary.tiny.lan";
     dns::address(name).unknown_at_once();
     podfarm(&["up", "tiny"]).ok();
@@ -111,19 +119,13 @@ fn names_come_and_go() {
     for number in 1..=20 {
         let (file, name) = (names.join(format!("soon{number}")), format!("a.soon{number}.lan"));
         fs::write(&file, format!("127.77.250.{number} {name}\n")).expect("a file");
-        until(&name, || match dns::ask(RESOLVED, &name, Kind::A)?.count {
-            1 => Ok(()),
-            _ => Err(state()),
-        });
+        leads_to(&name, &format!("127.77.250.{number}"));
         fs::remove_file(file).expect("it is there");
     }
     podfarm(&["stop", "tiny"]).ok();
     dns::address(name).at("127.77.2.2");
     podfarm(&["destroy", "tiny"]).ok();
-    until("the name is gone", || match dns::address(name).outcome {
-        Outcome::NxDomain => Ok(()),
-        outcome => Err(format!("{outcome:?}")),
-    });
+    name_is_gone(name);
     dns::address(&format!("{SET}-mw.{SET}.lan")).at("127.77.1.3");
 }
 
@@ -135,20 +137,20 @@ pub fn other_names() {
 
 /// Likewise, once systemd-resolved and -networkd have come to terms with a change.
 #[track_caller]
-fn other_names_are_back() {
+pub fn other_names_are_back() {
     until("other names", || are_other_names_answered().map_err(|why| format!("{why}\n{}", state())));
 }
 
-fn are_other_names_answered() -> Result<(), String> {
+pub fn are_other_names_answered() -> Result<(), String> {
     let known = [("printer.lan", "192.168.1.20"), ("PRINTER.LAN", "192.168.1.20"), ("outside.example", "198.51.100.7")];
     for (name, address) in known {
-        let answer = dns::ask(RESOLVED, name, Kind::A)?;
+        let answer = dns::ask(dns::resolver(), name, Kind::A)?;
         if answer.addresses != [address.parse::<Ipv4Addr>().expect("an address")] {
             return Err(format!("{name}: {answer:?}"));
         }
     }
     for name in ["nobody.lan", "unknown.example"] {
-        let answer = dns::ask(RESOLVED, name, Kind::A)?;
+        let answer = dns::ask(dns::resolver(), name, Kind::A)?;
         if answer.outcome != Outcome::NxDomain || answer.took > AT_ONCE {
             return Err(format!("{name}: {answer:?}"));
         }
@@ -174,7 +176,7 @@ fn with_dnsmasq_dead() {
 
 fn with_dnsmasq_slow() {
     sh("systemctl --user kill --signal STOP podfarm-dnsmasq").ok();
-    let ours = std::thread::spawn(|| dns::ask(RESOLVED, &format!("{SET}-php.{SET}.lan"), Kind::A));
+    let ours = std::thread::spawn(|| dns::ask(dns::resolver(), &format!("{SET}-php.{SET}.lan"), Kind::A));
     other_names();
     podfarm(&["status", SET]).ok().stdout_has("http://127.77.1.3/wiki/mw/");
     sh("systemctl --user kill --signal CONT podfarm-dnsmasq").ok();
@@ -207,10 +209,17 @@ fn changing_network() {
     }
 }
 
+#[track_caller]
 pub fn names_are_back() {
-    let name = format!("{SET}-mw.{SET}.lan");
-    until(&name, || match dns::ask(RESOLVED, &name, Kind::A) {
-        Ok(answer) if answer.count == 1 => Ok(()),
+    leads_to(&format!("{SET}-mw.{SET}.lan"), "127.77.1.3");
+}
+
+/// Waits until a name has an address: the resolver is told of it by others.
+#[track_caller]
+pub fn leads_to(name: &str, address: &str) {
+    let address: Ipv4Addr = address.parse().expect("an address");
+    until(name, || match dns::ask(dns::resolver(), name, Kind::A) {
+        Ok(answer) if answer.addresses == [address] => Ok(()),
         other => Err(format!("{other:?}\n{}", state())),
     });
 }
@@ -235,14 +244,25 @@ fn remove(before: &Files) {
 pub fn is_as_before(before: &Files) {
     assert_eq!(Files::now().since(before), [""; 0]);
     assert_eq!(sh("cat /proc/sys/net/ipv4/ip_unprivileged_port_start").stdout.trim(), "1024");
-    assert!(!sh("ip link").ok().stdout.contains("podfarm"));
-    // Whoever was its parent may not have taken notice yet that it is gone.
-    until("no dnsmasq", || match sh("pgrep -u someone -x dnsmasq").stdout {
-        there if there.is_empty() => Ok(()),
-        there => Err(there),
-    });
+    // Whoever was the parent of a process may not have taken notice yet that it is gone, nor systemd that a unit is, nor the
+    // resolver that a link is.
     let units = "list-units --all --plain --no-legend 'podfarm*'";
-    assert_eq!(sh(&format!("systemctl {units}; systemctl --user {units}")).stdout, "");
-    dns::address(&format!("{SET}-mw.{SET}.lan")).unknown_at_once();
-    other_names();
+    until("nothing is left", || {
+        match sh(&format!("ip link | grep podfarm; ls -d /var/lib/podfarm; pgrep -u someone -x dnsmasq; systemctl {units}; systemctl --user {units}"))
+            .stdout
+        {
+            there if there.is_empty() => Ok(()),
+            there => Err(there),
+        }
+    });
+    name_is_gone(&format!("{SET}-mw.{SET}.lan"));
+    other_names_are_back();
+}
+
+#[track_caller]
+fn name_is_gone(name: &str) {
+    until("the name is gone", || match dns::ask(dns::resolver(), name, Kind::A)? {
+        answer if answer.outcome == Outcome::NxDomain && answer.took < AT_ONCE => Ok(()),
+        answer => Err(format!("{answer:?}")),
+    });
 }
