@@ -53,7 +53,10 @@ impl Step {
 
 /// The containers of a set.
 pub fn containers_of<'a>(containers: &'a [Container], set: &SetName) -> Vec<&'a Container> {
-    containers.iter().filter(|container| container.label(label::SET) == Some(set.as_str())).collect()
+    let mut members: Vec<_> = containers.iter().filter(|container| container.label(label::SET) == Some(set.as_str())).collect();
+    // podman lists them as they were made, which they are at the same time.
+    members.sort_by_key(|container| container.name());
+    members
 }
 
 /// Whether everything desired is there and runs, as far as `podman ps` alone can tell.
@@ -220,7 +223,7 @@ pub fn destroy_rest(set: &SetName, inventory: &Inventory, folder: Option<std::pa
     if !secrets.is_empty() {
         rest.push(Step::new(
             format!("remove secrets {}", secrets.join(", ")),
-            reason,
+            "they belong to the set",
             Work::Command(argv::secret_remove(&secrets)),
         ));
     }

@@ -85,7 +85,9 @@ pub struct Subnet {
 
 /// A secret, as `podman secret ls --format` lists it: names alone, for its JSON differs between versions.
 pub fn secrets(output: &str) -> Vec<String> {
-    output.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    let mut names: Vec<_> = output.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    names.sort();
+    names
 }
 
 /// Parses one of podman's JSON lists. Nothing at all is an empty list: some versions print that.
