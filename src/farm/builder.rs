@@ -1,7 +1,8 @@
 //! Making a seed: a database server that nobody else reaches, one worker for each wiki, and a clean shutdown.
 //!
-//! All of it happens in a folder beside the seeds, which becomes the seed by a rename. Whatever a killed podfarm left is
-//! known by its label and removed by the next one that gets the lock.
+//! All of it happens in a folder beside the seeds, which becomes the seed by a rename. Each such folder has a lock, and so
+//! has each wiki's seed: what others make is waited for, and nothing else. Whatever a killed podfarm left has a folder that
+//! nobody has locked, and is removed by the next one that looks.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use nix::sys::statvfs::statvfs;
 
-use super::recipe::{BUILDING, Recipe, cores};
+use super::recipe::{BUILDING, ID_IN_NAMES, Recipe, cores};
 use super::render::{Hosts, render_for, write};
 use super::seed::{ABOUT, SeedPlan, WikiSeed, folder};
 use super::worker::LABEL;
@@ -38,6 +39,7 @@ const LEAST_ROOM: u64 = 4 << 20;
 struct Builder<'a> {
     recipe: Recipe<'a>,
     podman: &'a Podman,
+    paths: &'a Paths,
     progress: &'a dyn Progress,
 }
 
@@ -54,61 +56,53 @@ pub fn build(
     paths: &Paths,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let _lock = Lock::take(&lock(paths), "seeds", progress)?;
+    sweep(podman, paths)?;
+    let recipe = Recipe::new(plan, set, trees, images, paths);
+    let _lock = Lock::take(&paths.lock(&seed_lock(&recipe.id)), "the same seed", progress)?;
     if plan.present() {
         return Ok(());
     }
-    remove_leftovers(&podman.containers()?, podman, paths)?;
-    let made = Builder { recipe: Recipe::new(plan, set, trees, images, paths), podman, progress }.make();
-    let cleaned = podman.containers().and_then(|containers| remove_leftovers(&containers, podman, paths));
-    made.and(cleaned)
+    let (id, folder) = (recipe.id.clone(), recipe.folder.clone());
+    remove_half(podman, &id, &folder)?;
+    let made = Builder { recipe, podman, paths, progress }.make();
+    made.and(remove_half(podman, &id, &folder))
 }
 
-/// Removes what a killed podfarm left of a seed it was making, unless one is being made at this moment.
+/// Removes what killed podfarms left of seeds they were making, and nothing of those that are being made at this moment.
 ///
 /// # Errors
 /// Where podman cannot remove it.
 pub fn sweep(podman: &Podman, paths: &Paths) -> Result<()> {
-    if half_made(paths).is_empty() {
-        return Ok(());
+    for entry in fs::read_dir(folder(paths)).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(id) = name.to_str().and_then(|name| name.strip_prefix(BUILDING)) else { continue };
+        if let Some(_lock) = Lock::try_take(&paths.lock(&seed_lock(id)))? {
+            remove_half(podman, id, &entry.path())?;
+        }
     }
-    let Some(_lock) = Lock::try_take(&lock(paths))? else { return Ok(()) };
-    remove_leftovers(&podman.containers()?, podman, paths)
+    Ok(())
 }
 
-/// Each cache has a lock of its own: whose seeds lie elsewhere is no reason to wait, or to leave anything here.
-fn lock(paths: &Paths) -> PathBuf {
-    paths.lock(&format!("seeds-{}", &digest([paths.cache.as_os_str().as_encoded_bytes()])[..16]))
+/// The lock of whoever makes the seed of this [`Recipe::id`], of which the folder's name has the beginning.
+fn seed_lock(id: &str) -> String {
+    format!("seed-{}", &id[..id.len().min(ID_IN_NAMES)])
 }
 
-fn half_made(paths: &Paths) -> Vec<PathBuf> {
-    let is_half = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BUILDING));
-    fs::read_dir(folder(paths))
-        .map(|entries| entries.flatten().map(|entry| entry.path()).filter(is_half).collect())
-        .unwrap_or_default()
-}
-
-/// Removes all containers of a seed at once.
-fn remove_containers(podman: &Podman, key: &str) -> Result<()> {
+/// Removes all containers of a seed at once; the beginning of its [`Recipe::id`] will do.
+fn remove_containers(podman: &Podman, id: &str) -> Result<()> {
     let containers = podman.containers()?;
-    let ours: Vec<_> =
-        containers.iter().filter(|container| container.label(LABEL) == Some(key)).map(|container| container.id.clone()).collect();
+    let is_ours = |container: &&observe::Container| container.label(LABEL).is_some_and(|label| label.starts_with(id));
+    let ours: Vec<_> = containers.iter().filter(is_ours).map(|container| container.id.clone()).collect();
     if ours.is_empty() { Ok(()) } else { podman.output(&argv::remove(&ours), Input::Nothing).map(drop) }
 }
 
-/// Only with the lock held: then no seed is being made in this cache. A seed's folder is there before its containers,
-/// and goes after them, so the folders tell whose containers are left.
-fn remove_leftovers(containers: &[observe::Container], podman: &Podman, paths: &Paths) -> Result<()> {
-    let folders = half_made(paths);
-    let names: Vec<_> = folders.iter().filter_map(|folder| folder.file_name()?.to_str()?.strip_prefix(BUILDING)).collect();
-    let is_ours = |container: &&observe::Container| {
-        container.label(LABEL).is_some_and(|key| names.iter().any(|name| key.starts_with(name)))
-    };
-    let ours: Vec<_> = containers.iter().filter(is_ours).map(|container| container.id.clone()).collect();
-    if !ours.is_empty() {
-        podman.output(&argv::remove(&ours), Input::Nothing)?;
+/// Only with its lock held. A seed's folder is there before its containers and goes after them, so that it tells of them.
+fn remove_half(podman: &Podman, id: &str, folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
     }
-    folders.iter().try_for_each(|folder| remove_tree(podman, folder))
+    remove_containers(podman, id)?;
+    remove_tree(podman, folder)
 }
 
 impl Builder<'_> {
@@ -231,6 +225,9 @@ impl Builder<'_> {
 
     /// Seeds a wiki from its inputs, which leaves a seed of its own, or from such a seed.
     fn seed_wiki(&self, wiki: &WikiSeed) -> Result<()> {
+        // By its path: other caches have seeds of their own.
+        let lock = digest([wiki.path.as_os_str().as_encoded_bytes()]);
+        let _lock = Lock::take(&self.paths.lock(&seed_lock(&lock)), &format!("the same wiki, {}", wiki.wiki), self.progress)?;
         if wiki.path.is_dir() {
             return self.recipe.worker(wiki)?.run(self.podman, self.progress);
         }

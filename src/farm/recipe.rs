@@ -25,6 +25,8 @@ const DATABASE_CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER", "SET
 const STOP_SECONDS: &str = "600";
 /// How the folders begin in which seeds are made.
 pub(super) const BUILDING: &str = ".building-";
+/// So many letters of an id are enough to tell seeds apart.
+pub(super) const ID_IN_NAMES: usize = 16;
 
 pub(super) struct Recipe<'a> {
     pub plan: &'a SeedPlan,
@@ -70,7 +72,7 @@ impl<'a> Recipe<'a> {
         paths: &Paths,
     ) -> Self {
         let id = digest([paths.cache.as_os_str().as_encoded_bytes(), plan.key.as_bytes()]);
-        let folder = seed::folder(paths).join(format!("{BUILDING}{}", &id[..16]));
+        let folder = seed::folder(paths).join(format!("{BUILDING}{}", &id[..ID_IN_NAMES]));
         Self { plan, set, trees, images, id, folder }
     }
 

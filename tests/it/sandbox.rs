@@ -259,6 +259,15 @@ impl Working {
         self.child.wait().expect("it is ours");
     }
 
+    /// Keeps it, and it alone, from doing anything.
+    pub fn pause(&self) {
+        run("kill", &["-s", "STOP", "--", &self.child.id().to_string()]).ok();
+    }
+
+    pub fn resume(&self) {
+        run("kill", &["-s", "CONT", "--", &self.child.id().to_string()]).ok();
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> Ran {
         let status = self.child.wait().expect("it is ours");

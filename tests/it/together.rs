@@ -1,6 +1,7 @@
 //! Several podfarms at once.
 
 use crate::sandbox::{SMALL, Sandbox, TINY};
+use crate::topology::until;
 
 #[test]
 fn on_one_set_the_second_waits() {
@@ -51,9 +52,36 @@ fn a_seed_is_made_once_for_two_sets() {
     let mut first = sandbox.start(&["create", &sets[0]]);
     first.until("seed wiki wiki");
     // What it has to wait for is made when its turn comes.
-    sandbox.run(&["create", &sets[1]]).ok().stderr_has("another podfarm is at work on seeds");
+    sandbox.run(&["create", &sets[1]]).ok().stderr_has("another podfarm is at work on the same seed");
     first.end().ok();
     assert_eq!(std::fs::read_dir(sandbox.at("cache/seeds/farm")).expect("seeds").count(), 1);
+}
+
+#[test]
+fn a_long_import_keeps_nobody_waiting_but_for_that_wiki() {
+    let sandbox = Sandbox::new();
+    sandbox.private_seeds();
+    let farm = |wikis: &str| format!("wikis: {{{wikis}}}\nmembers:\n  mw: {{count: 0}}\n  php: {{count: 0}}\n");
+    let sets = ["long", "other", "both"].map(|name| {
+        let wikis = if name == "both" { "long: {}, third: {}".to_owned() } else { format!("{name}: {{}}") };
+        sandbox.set(name, &farm(&wikis))
+    });
+    let mut long = sandbox.start(&["create", &sets[0]]);
+    long.until("seed wiki long");
+    let begun = || {
+        std::fs::read_dir(sandbox.at("cache/seeds"))
+            .is_ok_and(|mut all| all.any(|seed| seed.is_ok_and(|seed| seed.path().join("wikis/long").exists())))
+    };
+    until("the import begins", begun);
+    long.pause();
+    sandbox.run(&["create", &sets[1]]).ok().stderr_has_not("another podfarm");
+    let mut both = sandbox.start(&["create", &sets[2]]);
+    both.until("another podfarm is at work on the same wiki, long");
+    long.resume();
+    long.end().ok();
+    both.end().ok();
+    let made = |kind: &str| std::fs::read_dir(sandbox.at("cache/seeds").join(kind)).expect("seeds").count();
+    assert_eq!((made("farm"), made("wiki")), (3, 3));
 }
 
 #[test]
