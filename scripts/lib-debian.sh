@@ -31,7 +31,8 @@ debian_namespace() {
     umount --recursive /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
   fi
-  printf '[network]\nnetwork_backend = "netavark"\n' >"$place/containers.conf"
+  # Said here, and not by --pids-limit: newer versions ask for the controller to be told that there is no limit.
+  printf '[containers]\npids_limit = 0\n[network]\nnetwork_backend = "netavark"\n' >"$place/containers.conf"
   trap 'outer rm -f --time 0 debian >/dev/null' EXIT
 }
 
@@ -76,7 +77,7 @@ outer() { CONTAINERS_CONF=$place/containers.conf podman --root "$place/storage" 
 # debian_boot: boots $place/disk, and returns when its user has a session and it has a resolver.
 debian_boot() {
   outer run --detach --name debian --privileged --systemd=always --hostname debian --cgroupns private \
-    --pids-limit=-1 --ulimit nofile=10000:10000 --ulimit nproc=30000:30000 --cap-drop SYS_RESOURCE \
+    --ulimit nofile=10000:10000 --ulimit nproc=30000:30000 --cap-drop SYS_RESOURCE \
     --network slirp4netns --rootfs "$place/disk" /sbin/init >/dev/null
   for _ in $(seq 240); do
     if outer exec debian sh -c 'test -S /run/user/1000/bus && test -L /etc/resolv.conf && resolvectl status' >/dev/null 2>&1; then
