@@ -37,8 +37,8 @@ fn measure() {
     fs::write("sets/tiny.yaml", TINY).expect("a file");
     podfarm(&["build", "tiny"]).status(0);
 
-    println!("\nOther names, each asked for the first time; medians of {ROUNDS} times {QUESTIONS}, in microseconds\n");
-    println!("{:<34}{:>8}{:>10}{:>8}{:>14}{:>8}", "", "before", "installed", "ratio", "dnsmasq dead", "ratio");
+    println!("\nOther names, each asked for the first time; in microseconds; {ROUNDS} rounds of {QUESTIONS}\n");
+    println!("{:<52}{:>8}{:>10}{:>8}{:>14}{:>8}", "", "before", "installed", "ratio", "dnsmasq dead", "ratio");
     podfarm(&["hostdns", "install", "--yes", "--no-ports", "--no-ssh"]).status(0);
     compare("no set", "n");
     podfarm(&["up", "tiny"]).status(0);
@@ -59,29 +59,57 @@ fn measure() {
     appear("1 set");
 }
 
-/// The same questions without the link that `install` puts in, with it, and with dnsmasq dead, in turns so short that what
-/// else the machine does is the same for all.
-fn compare(what: &str, prefix: &str) {
-    let [mut before, mut installed, mut dead] = [const { Vec::new() }; 3];
-    for round in 0..ROUNDS {
-        root("systemctl stop podfarm-hostdns");
-        before.extend(others(&format!("{prefix}{round}before")));
-        root("systemctl start podfarm-hostdns");
-        installed.extend(others(&format!("{prefix}{round}installed")));
-        sh("systemctl --user stop podfarm-dnsmasq").status(0);
-        dead.extend(others(&format!("{prefix}{round}dead")));
-        sh("systemctl --user start podfarm-dnsmasq").status(0);
+/// What becomes of other names in each of these states is compared.
+#[derive(Clone, Copy)]
+enum State {
+    /// Without the link that `install` puts in.
+    Before,
+    Installed,
+    Dead,
+}
+
+impl State {
+    const ALL: [Self; 3] = [Self::Before, Self::Installed, Self::Dead];
+
+    fn enter(self) {
+        root(&format!("systemctl {} podfarm-hostdns", if matches!(self, Self::Before) { "stop" } else { "start" }));
+        sh(&format!("systemctl --user {} podfarm-dnsmasq", if matches!(self, Self::Dead) { "stop" } else { "start" })).status(0);
     }
-    for (kind, place) in [("", 0), (", in the router's .lan", 1)] {
-        let [before, installed, dead] = [&before, &installed, &dead].map(|all| median(all.iter().map(|both| both[place])));
+}
+
+/// The same questions in each state, in turns so short that what else the machine does is the same for all. A round's ratio
+/// is that of its medians, and the one that is shown is the median of all rounds' ratios.
+fn compare(what: &str, prefix: &str) {
+    let round = |round: usize| {
+        let mut took = [[0; 2]; 3];
+        let mut states = State::ALL;
+        if round % 2 == 1 {
+            states.reverse(); // so that none has what comes before it to thank, or to suffer from
+        }
+        for state in states {
+            state.enter();
+            let asked = others(&format!("{prefix}{round}state{}", state as usize));
+            took[state as usize] = [0, 1].map(|kind| median(asked.iter().map(|both| both[kind])));
+        }
+        took
+    };
+    let rounds: Vec<_> = (0..ROUNDS).map(round).collect();
+    State::Installed.enter();
+    for (name, kind) in [("", 0), (", in the router's .lan", 1)] {
+        let micros = State::ALL.map(|state| median(rounds.iter().map(|took| took[state as usize][kind])));
+        let ratio = |state: State| {
+            // In hundredths.
+            let all = rounds.iter().map(|took| took[state as usize][kind] * 100 / took[State::Before as usize][kind]);
+            median(all) as f64 / 100.0
+        };
         println!(
-            "{:<34}{:>8}{:>10}{:>8.2}{:>14}{:>8.2}",
-            format!("{what}{kind}"),
-            before,
-            installed,
-            installed as f64 / before as f64,
-            dead,
-            dead as f64 / before as f64
+            "{:<52}{:>8}{:>10}{:>8.2}{:>14}{:>8.2}",
+            format!("{what}{name}"),
+            micros[0],
+            micros[1],
+            ratio(State::Installed),
+            micros[2],
+            ratio(State::Dead)
         );
     }
 }
