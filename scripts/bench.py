@@ -16,6 +16,7 @@ import sys
 import time
 
 from bench_content import generate
+from bench_cpu import Cpu
 from bench_farm import Dumps, Farm
 from bench_figures import table
 from bench_harness import IMPORT, PEER, SET, TEN, Failed, Harness, say, wait_for
@@ -109,7 +110,7 @@ class Bench(Harness):
         self.faster(f"create of {source.name}: the first : after a destroy", "first import", "create", 20)
 
 
-BENCHES = [Bench, Farm, Dumps]
+BENCHES = [Bench, Farm, Dumps, Cpu]
 
 
 def arguments():
