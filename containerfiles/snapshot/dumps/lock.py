@@ -60,6 +60,6 @@ def is_remote(path):
     path = os.path.realpath(path)
     with open("/proc/mounts", encoding="utf-8") as mounts:
         points = {fields[1]: fields[2] for fields in map(str.split, mounts)}
-    while path not in points:
+    while path not in points and path != "/":
         path = os.path.dirname(path)
-    return points[path].startswith("fuse.")
+    return points.get(path, "").startswith("fuse.")
