@@ -52,6 +52,30 @@ pub fn without_session(before: &Files) {
     is_as_before(before);
 }
 
+/// Somebody has seen to it that ordinary users may publish port 80, or any.
+pub fn lowered_ports(before: &Files) {
+    let lower_to = |port: &str| root(&format!("sysctl --quiet --write net.ipv4.ip_unprivileged_port_start={port}"));
+    let first_port = || sh("cat /proc/sys/net/ipv4/ip_unprivileged_port_start").ok().stdout.trim().to_owned();
+    lower_to("80");
+    podfarm(&["destroy", SET]).ok();
+    let url = podfarm(&["up", SET]).ok().stdout;
+    assert_eq!(url.trim(), "http://127.77.1.3/wiki/mw/");
+    using::is_a_wiki(url.trim());
+    podfarm(&["hostdns", "install", "--yes"]).ok().stderr_has("ip_unprivileged_port_start = 22");
+    all_pieces_work();
+    podfarm(&["hostdns", "remove", "--yes"]).ok();
+    assert_eq!(first_port(), "80");
+    // Where there is nothing to lower, nothing is.
+    lower_to("0");
+    podfarm(&["hostdns", "install", "--yes"]).ok().stderr_has_not("ip_unprivileged_port_start");
+    assert_eq!(first_port(), "0");
+    names_are_back();
+    podfarm(&["hostdns", "remove", "--yes"]).ok();
+    assert_eq!(first_port(), "0");
+    lower_to("1024");
+    is_as_before(before);
+}
+
 /// 10.77.0.0/16 is a network this machine is in, and somebody listens on 127.77.x.y.
 pub fn another_range(before: &Files) {
     podfarm(&["destroy", SET]).ok();

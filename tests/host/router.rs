@@ -10,7 +10,7 @@ pub fn play() {
          for end in router0 router1; do ip link set $end addrgenmode none && ip link set $end up && resolvectl llmnr $end no; done && \
          systemd-run --quiet --unit test-router dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
          --cache-size=0 --bind-interfaces --listen-address=10.55.0.1 --server=10.0.2.3 --address=/printer.lan/192.168.1.20 \
-         --address=/outside.example/198.51.100.7 --address=/unknown.example/ --local=/lan/ && \
+         --address=/outside.example/198.51.100.7 --address=/six.example/2001:db8::6 --address=/unknown.example/ --local=/lan/ && \
          sed -i 's/DNS=.*/DNS=10.55.0.1\\nDomains=lan/' /etc/systemd/network/20-uplink.network && networkctl reload",
     );
     the_router_answers();

@@ -40,6 +40,7 @@ pub fn of_a_machine() {
     chapter("install again changes nothing", install_again);
     chapter("remove leaves every file as it was", || remove(&before));
     chapter("without a session of systemd's", || other_hosts::without_session(&before));
+    chapter("lower ports are to be had already", || other_hosts::lowered_ports(&before));
     chapter("another range of addresses", || other_hosts::another_range(&before));
     chapter("without systemd-resolved", || other_hosts::without_resolved(&before));
     chapter("with NetworkManager's dnsmasq", || other_hosts::with_networkmanager(&before));
@@ -153,6 +154,13 @@ pub fn are_other_names_answered() -> Result<(), String> {
         let answer = dns::ask(dns::resolver(), name, Kind::A)?;
         if answer.outcome != Outcome::NxDomain || answer.took > AT_ONCE {
             return Err(format!("{name}: {answer:?}"));
+        }
+    }
+    // One that has an address of IPv6 alone.
+    for (kind, count) in [(Kind::A, 0), (Kind::Aaaa, 1)] {
+        let answer = dns::ask(dns::resolver(), "six.example", kind)?;
+        if (answer.outcome, answer.count) != (Outcome::NoError, count) {
+            return Err(format!("six.example, {kind:?}: {answer:?}"));
         }
     }
     // A single label goes through the router's search domain.
