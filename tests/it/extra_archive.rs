@@ -97,9 +97,13 @@ impl<'a> Archive<'a> {
         let images =
             podman(&["images", "--quiet", "--filter", &format!("reference=localhost/podfarm/{}", self.role)]).ok().stdout;
         let image = images.trim();
-        let ran = podman(&[&["run", "--rm", "--network=none", "--entrypoint", arguments[0], image], &arguments[1..]].concat());
+        // What ends as soon as it has spoken may not be heard by who started it; the log has it.
+        let options = ["run", "--log-driver=k8s-file", "--network=none", "--name", self.role.as_str(), "--entrypoint"];
+        podman(&[&options[..], &[arguments[0], image], &arguments[1..]].concat()).ok();
+        let said = podman(&["logs", &self.role]);
+        podman(&["rm", &self.role]).ok();
         podman(&["rmi", image]).ok();
-        ran
+        said
     }
 }
 
