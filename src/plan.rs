@@ -21,6 +21,8 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum Work {
     Command(Argv),
+    /// A command that may fail: what it is for is done without it too, later or more slowly.
+    Attempt(Argv),
     /// A podman secret of that name, from fresh random bytes or a fresh key on standard input.
     Secret(String),
     /// The set's folder with the files that members mount.
@@ -177,11 +179,7 @@ pub fn start(set: &SetName, containers: &[Container]) -> Vec<Stage> {
 
 /// What stops a set: one podman for all members, so that they share one grace period.
 pub fn stop(set: &SetName, containers: &[Container]) -> Vec<Stage> {
-    let running: Vec<_> = containers_of(containers, set)
-        .iter()
-        .filter(|container| container.running())
-        .map(|container| container.name().to_owned())
-        .collect();
+    let running = running(set, containers);
     if running.is_empty() {
         return Vec::new();
     }
@@ -201,7 +199,24 @@ pub fn destroy_members(set: &SetName, containers: &[Container]) -> Vec<Stage> {
     }
     let names: Vec<_> = containers_of(containers, set).iter().map(|container| container.name()).collect();
     let what = format!("remove pod {set} with {}", names.join(", "));
-    vec![vec![Step::new(what, "they belong to the set", Work::Command(argv::pod_remove(&[set.to_string()])))]]
+    let remove = Step::new(what, "they belong to the set", Work::Command(argv::pod_remove(&[set.to_string()])));
+    nonempty(vec![kill(set, containers), vec![remove]])
+}
+
+/// What ends a set's members at once, data and all: podman removes the members of a pod one after the other, and would wait for
+/// each to end.
+fn kill(set: &SetName, containers: &[Container]) -> Stage {
+    let running = running(set, containers);
+    if running.is_empty() {
+        return Stage::new();
+    }
+    let what = format!("kill {}", running.join(", "));
+    vec![Step::new(what, "they are to be removed", Work::Attempt(argv::kill(&running)))]
+}
+
+fn running(set: &SetName, containers: &[Container]) -> Vec<String> {
+    let members = containers_of(containers, set);
+    members.iter().filter(|container| container.running()).map(|container| container.name().to_owned()).collect()
 }
 
 /// What leaves nothing of the rest of a set, once its containers are gone. Secrets too stay until then: those that are left
@@ -239,7 +254,8 @@ pub fn remove_containers(set: &SetName, containers: &[Container]) -> Vec<Stage> 
     if names.is_empty() {
         return Vec::new();
     }
-    vec![vec![Step::new(format!("remove {}", names.join(", ")), "they belong to the set", Work::Command(argv::remove(&names)))]]
+    let remove = Step::new(format!("remove {}", names.join(", ")), "they belong to the set", Work::Command(argv::remove(&names)));
+    nonempty(vec![kill(set, containers), vec![remove]])
 }
 
 fn nonempty(stages: Vec<Stage>) -> Vec<Stage> {

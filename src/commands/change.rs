@@ -78,7 +78,7 @@ fn print_commands(report: &Report, ui: &Ui) {
 
 fn shown(step: &Step) -> String {
     match &step.work {
-        Work::Command(argv) => argv.to_string(),
+        Work::Command(argv) | Work::Attempt(argv) => argv.to_string(),
         Work::Secret(name) => format!("{} < (fresh random bytes)", crate::podman::argv::secret_create(name)),
         Work::Prepare(commands) => {
             let commands: String = commands.iter().map(|command| format!("\n{command}")).collect();

@@ -88,6 +88,10 @@ pub(super) fn join(mut errors: Vec<anyhow::Error>) -> Result<()> {
 fn perform(session: &Session<'_>, step: &Step, native: &dyn Native) -> Result<()> {
     match &step.work {
         Work::Command(argv) => session.podman.output(argv, Input::Nothing).map(drop),
+        Work::Attempt(argv) => {
+            let _ = session.podman.output(argv, Input::Nothing);
+            Ok(())
+        }
         Work::Secret(name) => secrets::create(session, name),
         Work::Files => native.write_files(),
         Work::Seeded => native.copy_seed(),

@@ -12,7 +12,6 @@ use crate::farm;
 use crate::image;
 use crate::plan::{self, Step, Work};
 use crate::podman::{Parts, argv, observe::Container};
-use crate::process::Input;
 use crate::set::SetName;
 use crate::{hostdns, ssh};
 
@@ -88,14 +87,10 @@ pub fn remove(session: &Session<'_>, set: &SetName) -> Result<Report> {
     let step = Step::new(
         format!("remove images {}", unused.join(", ")),
         "no other set uses them",
-        Work::Command(argv::image_remove(&unused)),
-    );
-    if !session.dry_run {
-        session.progress.say(&format!("{} ({})", step.what, step.reason));
         // An image that others build on stays until they are gone; podman says so, and that is no failure.
-        let _ = session.podman.output(&argv::image_remove(&unused), Input::Nothing);
-    }
-    report.stages.push(vec![step]);
+        Work::Attempt(argv::image_remove(&unused)),
+    );
+    apply(session, &mut report, vec![vec![step]], &NoNative, OnFailure::Stop)?;
     Ok(report)
 }
 

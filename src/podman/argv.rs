@@ -50,6 +50,11 @@ pub fn pod_create(name: &str, labels: &[(String, String)]) -> Argv {
     podman().args(["pod", "create", "--infra=false", "--name", name]).args(label_options(labels))
 }
 
+/// Kills several containers, all before the first is waited for.
+pub fn kill(names: &[String]) -> Argv {
+    podman().args(["kill", "--"]).args(names.to_vec())
+}
+
 /// Kills and removes all containers of a pod and the pod, as [`remove`] does.
 pub fn pod_remove(names: &[String]) -> Argv {
     podman().args(["pod", "rm", "--force", "--time", "0", "--"]).args(names.to_vec())

@@ -94,17 +94,26 @@ fn in_the_middle_of_start_stop_and_reset() {
 fn in_the_middle_of_destroy() {
     let sandbox = Sandbox::new();
     let set = sandbox.set("killed", TINY);
-    for (said, milliseconds) in
-        [("remove pod", 0), ("remove pod", 150), ("remove pod", 400), ("remove network", 0), ("remove network", 60)]
-    {
+    let moments = [
+        ("kill ", 0),
+        ("kill ", 150),
+        ("remove pod", 0),
+        ("remove pod", 150),
+        ("remove pod", 400),
+        ("remove network", 0),
+        ("remove network", 60),
+    ];
+    for (said, milliseconds) in moments {
         sandbox.run(&["up", &set]).ok();
         kill(&sandbox, "destroy", &set, said, milliseconds);
         destroyed(&sandbox, &set, &format!("{milliseconds} ms after {said:?}"));
     }
-    sandbox.run(&["up", &set]).ok();
-    kill(&sandbox, "destroy", &set, "remove ", 0);
-    sandbox.run(&["up", &set]).ok();
-    assert_eq!(sandbox.status(&set)["state"], "running");
+    for (said, milliseconds) in [("kill ", 150), ("remove ", 0)] {
+        sandbox.run(&["up", &set]).ok();
+        kill(&sandbox, "destroy", &set, said, milliseconds);
+        sandbox.run(&["up", &set]).ok();
+        assert_eq!(sandbox.status(&set)["state"], "running", "after {said:?}");
+    }
 }
 
 #[test]
