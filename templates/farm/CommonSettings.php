@@ -74,10 +74,12 @@ if ( $farm->stores() ) {
 }
 
 # Caches. In the database, so that command lines and every php-fpm see the same, and so that a seed holds a warm one;
-# MediaWiki uses APCu by itself for what may differ between hosts.
+# MediaWiki uses APCu by itself for what may differ between hosts. A dump asks for each text once, and would ask such a
+# cache as well, which never has it: MediaWiki keeps no text of the database in the database.
 
 $wgObjectCaches['process'] = [ 'class' => HashBagOStuff::class, 'reportDupes' => false, 'maxKeys' => 20000 ];
-$wgMainCacheType = $wgParserCacheType = $wgMessageCacheType = $wgSessionCacheType = getenv( 'PODFARM_SEED' ) === '1' ? 'process' : CACHE_DB;
+$farmCache = getenv( 'PODFARM_DUMP' ) ? CACHE_NONE : CACHE_DB;
+$wgMainCacheType = $wgParserCacheType = $wgMessageCacheType = $wgSessionCacheType = getenv( 'PODFARM_SEED' ) === '1' ? 'process' : $farmCache;
 if ( !$farmSeeding && $farm->data['databases']['replicas'] ) {
 	// By a connection of its own: how far replicas lag is kept in the cache, and must not be asked for to get at the cache.
 	$wgObjectCaches[CACHE_DB]['server'] = [

@@ -172,3 +172,21 @@ fn a_host_that_dies_and_a_set_that_goes_in_the_middle_of_a_dump() {
     running.end().status(5);
     sandbox.nothing_left();
 }
+
+#[test]
+fn a_wiki_made_anew_has_the_same_pages() {
+    let sandbox = Sandbox::new();
+    let seeds = sandbox.private_seeds().join("seeds");
+    let set = sandbox.set("anew", "wikis:\n  wiki: {lang: he}\n");
+    let dumped = || {
+        sandbox.run(&["up", &set]).ok();
+        sandbox.run(&["dump", &set, "--date", "20260101", "--job", "metahistorybz2dump"]).ok();
+        let folder = sandbox.at(&format!("data/sets/{set}/shared/dumps/public/wiki/20260101"));
+        let history = std::fs::read(folder.join("wiki-20260101-pages-meta-history.xml.bz2")).expect("a dump");
+        sandbox.run(&["destroy", &set]).ok();
+        history
+    };
+    let first = dumped();
+    podman(&["unshare", "rm", "-rf", &seeds.display().to_string()]);
+    assert!(first == dumped(), "the seed is another one, its pages are the same");
+}
