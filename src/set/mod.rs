@@ -3,6 +3,8 @@
 mod load;
 mod names;
 mod origin;
+#[cfg(test)]
+mod template;
 mod yaml;
 
 use std::collections::BTreeMap;
