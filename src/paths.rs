@@ -26,16 +26,19 @@ impl Paths {
     /// The folders as the environment says: PODFARM_CONFIG, PODFARM_DATA and PODFARM_CACHE name one each, apart from podman's own.
     ///
     /// # Errors
-    /// [`Kind::Machine`] where there is no home folder.
+    /// [`Kind::Machine`] where there is no home folder, [`Kind::Usage`] where one of ours is named by a relative path.
     pub fn from_environment() -> Result<Self> {
-        let absolute = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        let usual =
-            |xdg: &str, default: &str| absolute(xdg).or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm"));
+        let (config, data, cache) = (named("PODFARM_CONFIG")?, named("PODFARM_DATA")?, named("PODFARM_CACHE")?);
+        // The specification has relative paths ignored.
+        let xdg = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let usual = |variable: &str, default: &str| {
+            xdg(variable).or_else(|| Some(home()?.join(default))).map(|path| path.join("podfarm"))
+        };
         let all = || {
             Some(Self {
-                config: absolute("PODFARM_CONFIG").or_else(|| usual("XDG_CONFIG_HOME", ".config"))?,
-                data: absolute("PODFARM_DATA").or_else(|| usual("XDG_DATA_HOME", ".local/share"))?,
-                cache: absolute("PODFARM_CACHE").or_else(|| usual("XDG_CACHE_HOME", ".cache"))?,
+                config: config.or_else(|| usual("XDG_CONFIG_HOME", ".config"))?,
+                data: data.or_else(|| usual("XDG_DATA_HOME", ".local/share"))?,
+                cache: cache.or_else(|| usual("XDG_CACHE_HOME", ".cache"))?,
                 locks: usual("XDG_DATA_HOME", ".local/share")?.join("locks"),
             })
         };
@@ -51,6 +54,20 @@ impl Paths {
     pub fn lock(&self, name: &str) -> PathBuf {
         self.locks.join(name)
     }
+}
+
+/// The folder that a variable of podfarm's own names. A relative one would be another folder for each folder that podfarm is
+/// called from, and what a set has there would be lost to it.
+fn named(variable: &str) -> Result<Option<PathBuf>, Failure> {
+    let Some(path) = std::env::var_os(variable).map(PathBuf::from).filter(|path| !path.as_os_str().is_empty()) else {
+        return Ok(None);
+    };
+    if path.is_absolute() {
+        return Ok(Some(path));
+    }
+    let what = format!("{variable} is {}, which is no absolute path", path.display());
+    let absolute = std::path::absolute(&path).unwrap_or_else(|_| Path::new("/").join(&path));
+    Err(Failure::new(Kind::Usage, what).hint(format!("write the whole path, such as {variable}={}", absolute.display())))
 }
 
 fn home() -> Option<PathBuf> {

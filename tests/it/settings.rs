@@ -24,6 +24,19 @@ fn wrong_settings_are_refused_before_anything_is_touched() {
 }
 
 #[test]
+fn a_folder_named_by_a_relative_path_is_refused() {
+    for variable in ["PODFARM_CONFIG", "PODFARM_DATA", "PODFARM_CACHE"] {
+        let sandbox = Sandbox::new();
+        sandbox.env(variable, "./x");
+        let ran = sandbox.run(&["list"]).status(2).stderr_has(&format!("{variable} is ./x, which is no absolute path"));
+        ran.stderr_has(&format!("hint: write the whole path, such as {variable}={}", sandbox.at("x").display()));
+        // A variable that is empty is as good as none.
+        sandbox.env(variable, "");
+        sandbox.run(&["list"]).ok();
+    }
+}
+
+#[test]
 fn a_set_has_addresses_of_the_range_it_was_made_in() {
     let sandbox = Sandbox::new();
     let set = sandbox.set("range", TINY);
