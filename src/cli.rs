@@ -42,7 +42,7 @@ pub enum Command {
     /// Show each member's state, addresses and urls
     Status(Status),
     /// Show what `up` would do, and why
-    Plan(Sets),
+    Plan(Plan),
     /// Dump wikis on the set's snapshot hosts
     Dump(Dump),
     /// Open a wiki in the browser
@@ -111,6 +111,14 @@ pub struct Status {
     /// The sets' names; all that exist, if none is given
     #[arg(value_name = "SET")]
     pub sets: Vec<SetName>,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub sets: Sets,
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -216,7 +224,7 @@ pub enum Hostdns {
     /// Take all of it away
     Remove(HostdnsRemove),
     /// Which pieces are there, and whether each works
-    Status,
+    Status(Listing),
 }
 
 #[derive(Debug, Args)]

@@ -32,7 +32,7 @@ pub struct SetStatus {
     pub name: String,
     /// absent, created, stopped, running, or partial: some members run and some do not.
     pub state: String,
-    /// The url of each wiki on this host.
+    /// The url of each wiki on this host, and of each other web server by its member's name.
     pub urls: BTreeMap<String, String>,
     pub members: Vec<MemberStatus>,
 }

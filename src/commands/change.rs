@@ -1,4 +1,4 @@
-//! The verbs that change something: up, down, build, create, start, stop, destroy, remove, reset; and plan, which tells what up would.
+//! The verbs that change something: up, down, build, create, start, stop, destroy, remove, reset.
 
 use std::time::Duration;
 
@@ -22,12 +22,10 @@ pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
         let verb: Verb = Box::new(move |session, set| verb(session, set, options));
         (up.changing.sets, up.changing.dry_run, verb)
     };
-    let reasons = matches!(command, Command::Plan(_));
     let (sets, dry_run, verb) = match command {
         Command::Up(up) => waiting(up, lifecycle::up),
         Command::Start(up) => waiting(up, lifecycle::start),
         Command::Reset(up) => waiting(up, lifecycle::reset),
-        Command::Plan(sets) => waiting(cli::Up { changing: cli::Changing { sets, dry_run: true }, timeout: 0 }, lifecycle::up),
         Command::Build(changing) => plain(changing, lifecycle::build),
         Command::Create(changing) => plain(changing, lifecycle::create),
         Command::Stop(changing) => plain(changing, lifecycle::stop),
@@ -36,37 +34,28 @@ pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
         _ => unreachable!("not a verb that changes something"),
     };
     session.dry_run = dry_run;
-    let mut failures = Vec::new();
-    for set in &sets.sets {
-        // One set's failure does not keep the others from being done.
-        match verb(&session, set) {
-            Ok(report) if reasons => print_plan(set, &report, ui),
-            Ok(report) if dry_run => print_commands(&report, ui),
-            Ok(report) => {
-                if report.urls.is_empty() && report.stages.iter().all(Vec::is_empty) {
-                    session.progress.say(&format!("{set}: there was nothing to do"));
-                }
-                report.urls.values().for_each(|url| ui.result(url));
-            }
-            Err(error) => failures.push((set, error)),
+    each(&sets, ui, |set| {
+        let report = verb(&session, set)?;
+        if dry_run {
+            print_commands(&report, ui);
+            return Ok(());
         }
-    }
+        if report.urls.is_empty() && report.stages.iter().all(Vec::is_empty) {
+            session.progress.say(&format!("{set}: there was nothing to do"));
+        }
+        report.urls.values().for_each(|url| ui.result(url));
+        Ok(())
+    })
+}
+
+/// Does something with each set: one's failure does not keep the others from being done.
+pub(super) fn each(sets: &cli::Sets, ui: &Ui, mut verb: impl FnMut(&SetName) -> Result<()>) -> Result<()> {
+    let mut failures: Vec<_> = sets.sets.iter().filter_map(|set| Some((set, verb(set).err()?))).collect();
     let Some((last_set, last)) = failures.pop() else { return Ok(()) };
     for (set, error) in &failures {
         ui.error(&anyhow::anyhow!("set {set}: {error:#}"));
     }
     Err(if sets.sets.len() > 1 { last.context(format!("set {last_set}")) } else { last })
-}
-
-fn print_plan(set: &SetName, report: &Report, ui: &Ui) {
-    let steps: Vec<_> = report.stages.iter().flatten().filter(|step| !matches!(step.work, Work::Files)).collect();
-    if steps.is_empty() {
-        ui.result(&format!("{set} is up: there is nothing to do"));
-        return;
-    }
-    for step in steps {
-        ui.result(&format!("{}: {}", step.what, step.reason));
-    }
 }
 
 /// The steps as what a shell would take; what podfarm does itself is a comment.

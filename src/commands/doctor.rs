@@ -1,6 +1,7 @@
 //! doctor: whether this machine is ready, and what mends it.
 
 use anyhow::Result;
+use serde::Serialize;
 
 use crate::cli::{Doctor, Format};
 use crate::doctor::{self, Finding, Verdict};
@@ -10,13 +11,25 @@ use crate::lifecycle::{self, Session};
 use crate::lock::Lock;
 use crate::ui::Ui;
 
+/// The version of what `doctor --format json` prints.
+const FORMAT_VERSION: u32 = 1;
+
+/// What `doctor --format json` prints. docs/commands.md describes it.
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    findings: &'a [Finding],
+}
+
 pub fn run(session: &Session<'_>, arguments: &Doctor, ui: &Ui) -> Result<()> {
     let mut findings = doctor::examine(session, session.addresses()?);
     if arguments.fix && fix(session, &findings)? {
         findings = doctor::examine(session, session.addresses()?);
     }
     match arguments.format {
-        Format::Json => ui.result(&serde_json::to_string_pretty(&findings)?),
+        Format::Json => {
+            ui.result(&serde_json::to_string_pretty(&Report { version: FORMAT_VERSION, findings: &findings })?);
+        }
         Format::Text => {
             let row = |finding: &Finding| {
                 let verdict = match finding.verdict {

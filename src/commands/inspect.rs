@@ -12,6 +12,16 @@ use crate::set::{self, SetName};
 use crate::status;
 use crate::ui::Ui;
 
+/// The version of what `list --format json` prints.
+const LIST_VERSION: u32 = 1;
+
+/// What `list --format json` prints. docs/commands.md describes it.
+#[derive(Serialize)]
+struct List {
+    version: u32,
+    sets: Vec<Listed>,
+}
+
 #[derive(Serialize)]
 struct Listed {
     name: String,
@@ -19,6 +29,8 @@ struct Listed {
     /// The set's file; `null` for one that is built in, or whose file is gone.
     file: Option<String>,
     description: String,
+    /// What is wrong with the set's file.
+    wrong: Option<String>,
 }
 
 pub fn list(session: &Session<'_>, arguments: &Listing, ui: &Ui) -> Result<()> {
@@ -31,34 +43,33 @@ pub fn list(session: &Session<'_>, arguments: &Listing, ui: &Ui) -> Result<()> {
     }
     let mut sets: BTreeMap<String, Listed> = BTreeMap::new();
     for found in set::list(&session.paths) {
-        let description = match set::load(&found.name, &session.paths) {
-            Ok(set) => set.description,
-            Err(error) => format!("(wrong: {error})"),
+        let (description, wrong) = match set::load(&found.name, &session.paths) {
+            Ok(set) => (set.description, None),
+            Err(error) => (String::new(), Some(error.to_string())),
         };
         let file = found.file.map(|file| file.display().to_string());
-        sets.insert(found.name.to_string(), Listed { name: found.name.to_string(), state: "absent", file, description });
+        sets.insert(found.name.to_string(), Listed { name: found.name.to_string(), state: "absent", file, description, wrong });
     }
     for (name, members) in &existing {
         let entry = sets.entry(name.clone()).or_insert_with(|| Listed {
             name: name.clone(),
             state: "absent",
             file: None,
-            description: "(its file is not here)".to_owned(),
+            description: String::new(),
+            wrong: Some("its file is not here".to_owned()),
         });
         entry.state = status::set_state(members);
     }
     let sets: Vec<_> = sets.into_values().collect();
     match arguments.format {
-        Format::Json => {
-            ui.result(&serde_json::to_string_pretty(&serde_json::json!({"version": status::FORMAT_VERSION, "sets": sets}))?)
-        }
+        Format::Json => ui.result(&serde_json::to_string_pretty(&List { version: LIST_VERSION, sets })?),
         Format::Text => {
             let row = |set: &Listed| {
                 vec![
                     set.name.clone(),
                     set.state.to_owned(),
                     set.file.clone().unwrap_or_else(|| "-".to_owned()),
-                    set.description.clone(),
+                    set.wrong.as_ref().map_or_else(|| set.description.clone(), |wrong| format!("(wrong: {wrong})")),
                 ]
             };
             ui.table(&["set", "state", "file", "description"], &sets.iter().map(row).collect::<Vec<_>>());

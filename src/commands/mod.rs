@@ -8,6 +8,7 @@ mod hostdns;
 mod init;
 mod inspect;
 mod logs;
+mod plan;
 mod ssh_config;
 
 use anyhow::Result;
@@ -42,8 +43,8 @@ pub fn run(cli: Cli, ui: &Ui) -> Result<Outcome> {
         | Command::Stop(_)
         | Command::Destroy(_)
         | Command::Remove(_)
-        | Command::Reset(_)
-        | Command::Plan(_) => change::run(session, cli.command, ui)?,
+        | Command::Reset(_) => change::run(session, cli.command, ui)?,
+        Command::Plan(arguments) => plan::run(session, &arguments, ui)?,
         Command::List(arguments) => inspect::list(&session, &arguments, ui)?,
         Command::Dump(arguments) => return dump::run(&session, &arguments, ui),
         Command::Status(arguments) => inspect::status(&session, &arguments, ui)?,

@@ -8,9 +8,10 @@ use crate::sandbox::{SMALL, Sandbox, which};
 /// What it finds, by what was looked at.
 fn findings(sandbox: &Sandbox, status: i32) -> Value {
     let ran = sandbox.run(&["doctor", "--format", "json"]).status(status);
-    let list: Vec<Value> = serde_json::from_str(&ran.stdout).expect("JSON");
-    list.into_iter()
-        .map(|finding| (finding["what"].as_str().expect("text").to_owned(), finding))
+    let said: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(said["version"], 1);
+    let list = said["findings"].as_array().expect("a list").iter();
+    list.map(|finding| (finding["what"].as_str().expect("text").to_owned(), finding.clone()))
         .collect::<serde_json::Map<_, _>>()
         .into()
 }

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use crate::sandbox::Sandbox;
+use serde_json::Value;
+
+use crate::sandbox::{SMALL, Sandbox};
 
 /// A podman that has nothing but networks with all numbers up to 253, so that a set gets 254, which no set on this machine has.
 fn nothing_there() -> String {
@@ -80,4 +82,43 @@ fn the_smallest_set_up() {
 #[test]
 fn a_farm_created() {
     check("farm-create");
+}
+
+#[test]
+fn a_plan_for_programs_is_the_same_plan() {
+    let sandbox = Sandbox::new();
+    sandbox.env("PODFARM_CACHE", sandbox.at("cache"));
+    sandbox.program("podman", &nothing_there());
+    sandbox.write("sets/farm.yaml", SMALL);
+    sandbox.write("sets/wrong.yaml", "wikies: {}\n");
+    let json = |status: i32, sets: &[&str]| {
+        let ran = sandbox.run(&[&["plan", "--format", "json"], sets].concat()).status(status);
+        let plan: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        assert_eq!(plan["version"], 1);
+        plan["sets"].as_array().expect("a list").clone()
+    };
+    let [planned] = &json(0, &["farm"])[..] else { panic!("one set was asked for") };
+    assert_eq!(planned["name"], "farm");
+    let stages = planned["stages"].as_array().expect("a list");
+    let steps: Vec<_> = stages.iter().flat_map(|stage| stage.as_array().expect("a list")).collect();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let lines: Vec<_> = steps.iter().map(|step| format!("{}: {}", text(&step["what"]), text(&step["reason"]))).collect();
+    let printed = sandbox.run(&["plan", "farm"]).ok().stdout;
+    assert_eq!(lines, printed.lines().collect::<Vec<_>>());
+    assert!(stages.len() > 2 && stages.len() < steps.len(), "{stages:#?}");
+
+    // The commands are those of a dry run, where a secret's is followed by what it reads.
+    let commands = steps.iter().flat_map(|step| step["commands"].as_array().expect("a list"));
+    let quoted = |words: &Value| shell_words::join(words.as_array().expect("a list").iter().map(text));
+    let dry = sandbox.run(&["up", "farm", "--dry-run"]).ok().stdout;
+    let expected = dry.lines().map(|line| line.split(" < (").next().unwrap_or_default());
+    let expected: Vec<_> = expected.filter(|line| !line.starts_with("# ")).collect();
+    let commands: Vec<_> = commands.map(quoted).collect();
+    let (commands, expected) = (normalised(&commands.join("\n"), &sandbox), normalised(&expected.join("\n"), &sandbox));
+    let difference = commands.lines().zip(expected.lines()).find(|(new, old)| new != old);
+    assert!(commands == expected, "first in {difference:#?}");
+
+    // One that is wrong does not keep the others from being told.
+    let others: Vec<_> = json(3, &["wrong", "farm"]).iter().map(|set| set["name"].clone()).collect();
+    assert_eq!(others, ["farm"]);
 }

@@ -39,3 +39,26 @@ fn the_set_has_a_page(set: &str, wiki: &str) {
     }
     assert!(!page.contains("Warning") && !page.contains("Notice"), "{page}");
 }
+
+#[test]
+fn the_pieces_of_names_are_told_to_programs_as_well() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["hostdns", "status", "--format", "json"]).ok();
+    let said: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(said["version"], 1);
+    let mut lines = vec!["PIECE THERE TRIED WHERE".to_owned()];
+    for piece in said["pieces"].as_array().expect("a list") {
+        let there = piece["there"].as_bool().expect("yes or no");
+        let tried = piece["tried"].as_str();
+        assert_eq!(there, tried.is_some(), "what is there is tried: {said:#}");
+        if let Some(works) = piece["works"].as_bool() {
+            assert_eq!(tried.map(|tried| tried.starts_with("works")), Some(works), "{said:#}");
+        }
+        let text = |key: &str| piece[key].as_str().unwrap_or("-").to_owned();
+        lines.push(format!("{} {} {} {}", text("name"), if there { "yes" } else { "no" }, text("tried"), text("where")));
+    }
+    let table = sandbox.run(&["hostdns", "status"]).ok().stdout;
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(lines, table.lines().map(words).collect::<Vec<_>>());
+    assert_eq!(lines.len(), 5, "{table}");
+}

@@ -1,5 +1,7 @@
 //! Set files that are wrong: each is refused before anything is touched, with file, line, what is wrong and what would be right.
 
+use serde_json::{Value, json};
+
 use crate::sandbox::Sandbox;
 
 /// `plan` on a set file must end with status 3 and say all of `expected`.
@@ -179,4 +181,23 @@ fn extra_archives_that_are_none() {
     refused(&extra("uri: 'http://x/', suite: '-x', key: none"), &["no suite and no component", ":2:"]);
     refused(&extra("uri: 'http://x/', suite: x, key: nowhere.asc"), &["nowhere.asc cannot be an archive's key", ":2:"]);
     refused(&extra("uri: 'http://x/', suite: x"), &["missing field `key`"]);
+}
+
+#[test]
+fn a_list_says_which_set_file_is_wrong() {
+    let sandbox = Sandbox::new();
+    let good = sandbox.set("good", "description: A good one\n");
+    let wrong = sandbox.set("wrong", "wikies: {}\n");
+    let ran = sandbox.run(&["list", "--format", "json"]).ok();
+    let said: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(said["version"], 1);
+    let listed = |name: &str| said["sets"].as_array().expect("a list").iter().find(|set| set["name"] == name).expect("listed");
+    let file = sandbox.at(&format!("sets/{good}.yaml")).display().to_string();
+    let expected = json!({"name": good, "state": "absent", "file": file, "description": "A good one", "wrong": null});
+    assert_eq!(*listed(&good), expected);
+    assert_eq!(listed(&wrong)["description"], "");
+    let why = listed(&wrong)["wrong"].as_str().expect("text");
+    assert!(why.contains(&format!("sets/{wrong}.yaml:1:")) && why.contains("unknown field `wikies`"), "{said:#}");
+    assert!(listed("demo")["file"].is_null(), "it is built in: {said:#}");
+    sandbox.run(&["list"]).ok().stdout_has(&format!("(wrong: {why})")).stdout_has("A good one");
 }

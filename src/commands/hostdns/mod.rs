@@ -1,12 +1,13 @@
-//! hostdns: install, remove and status of what gives sets their names on the host.
+//! hostdns: install and remove what gives sets their names on the host.
+
+mod status;
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::cli::{Hostdns, HostdnsInstall, HostdnsRemove};
+use crate::cli::{Format, Hostdns, HostdnsInstall, HostdnsRemove};
 use crate::failure::{Failure, Kind};
 use crate::hostdns::{self, Dnsmasq, Installed, Kept};
 use crate::lifecycle::Session;
@@ -19,7 +20,7 @@ pub fn run(session: &Session<'_>, command: &Hostdns, ui: &Ui) -> Result<()> {
     match command {
         Hostdns::Install(arguments) => install(session, arguments, ui),
         Hostdns::Remove(arguments) => remove(session, arguments, ui),
-        Hostdns::Status => status(session, ui),
+        Hostdns::Status(arguments) => status::run(session, arguments.format, ui),
     }
 }
 
@@ -60,7 +61,7 @@ fn install(session: &Session<'_>, arguments: &HostdnsInstall, ui: &Ui) -> Result
             .into());
     }
     if names.is_some() || wanted_ports || wanted_ssh {
-        status(session, ui)?;
+        status::run(session, Format::Text, ui)?;
     }
     if wanted_ports {
         ui.say("Sets that are there keep their ports until they are destroyed.");
@@ -121,37 +122,7 @@ fn ssh_include(session: &Session<'_>) -> String {
     hostdns::ssh_include(&ssh::folder(&session.paths).join("*"))
 }
 
-fn status(session: &Session<'_>, ui: &Ui) -> Result<()> {
-    let dnsmasq = Dnsmasq::new(&session.paths, session.addresses()?);
-    let works = |works: bool| if works { "works" } else { "does not work" }.to_owned();
-    let row = |piece: &str, there: bool, tried: String, place: String| {
-        vec![piece.to_owned(), if there { "yes" } else { "no" }.to_owned(), if there { tried } else { "-".to_owned() }, place]
-    };
-    let kept = dnsmasq.kept();
-    let installed = hostdns::installed();
-    let ours = installed.as_ref().is_some_and(|installed| installed.folder == dnsmasq.folder);
-    let whose = installed.filter(|_| !ours).map_or_else(String::new, |other| format!(" for {}", other.folder.display()));
-    let ssh = ssh_config_file()?;
-    let rows = [
-        row("dnsmasq", kept.is_some(), works(dnsmasq.answers()), kept.as_ref().map_or_else(|| "-".to_owned(), place)),
-        row(
-            "resolver",
-            ours,
-            works(ours && hostdns::try_name(&session.paths, dnsmasq.address)?),
-            format!("{}{whose}", hostdns::RESOLVER_UNIT),
-        ),
-        row(
-            "ports",
-            Path::new(hostdns::PORTS_FILE).exists(),
-            try_ports(session.addresses()?.trial()),
-            hostdns::PORTS_FILE.to_owned(),
-        ),
-        row("ssh", hostdns::is_on_top(&ssh, &ssh_include(session)), try_ssh(session), below_home(&ssh)),
-    ];
-    ui.table(&["piece", "there", "tried", "where"], &rows);
-    Ok(())
-}
-
+/// Where dnsmasq is kept.
 fn place(kept: &Kept) -> String {
     match kept {
         Kept::Unit(file) => below_home(file),
@@ -164,25 +135,4 @@ fn below_home(file: &Path) -> String {
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let rest = home.and_then(|home| file.strip_prefix(home).ok().map(Path::to_path_buf));
     rest.map_or_else(|| file.display().to_string(), |rest| format!("~/{}", rest.display()))
-}
-
-/// Takes the ports for a moment, at an address that no set has.
-fn try_ports(address: Ipv4Addr) -> String {
-    let refused = |port: u16| TcpListener::bind((address, port)).err().map(|error| format!("{port}: {error}"));
-    match (refused(80), refused(22)) {
-        (None, None) => "works".to_owned(),
-        // Many machines have an sshd of their own on all addresses.
-        (None, Some(_)) => "works, 22 taken".to_owned(),
-        (Some(why), _) => format!("does not work: {why}"),
-    }
-}
-
-/// Asks ssh what it would do for a member.
-fn try_ssh(session: &Session<'_>) -> String {
-    let first = fs::read_dir(ssh::folder(&session.paths)).ok().and_then(|mut files| files.next()?.ok());
-    let text = first.and_then(|file| fs::read_to_string(file.path()).ok()).unwrap_or_default();
-    let after = |key: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(key)?.split_whitespace().next());
-    let (Some(host), Some(address)) = (after("Host "), after("HostName ")) else { return "no set to try".to_owned() };
-    let said = Runner::new().output(&Argv::new("ssh").args(["-G", host]), Input::Nothing).unwrap_or_default();
-    if said.lines().any(|line| line == format!("hostname {address}")) { "works" } else { "does not work" }.to_owned()
 }
