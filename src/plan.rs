@@ -55,7 +55,7 @@ impl Step {
 
 /// The containers of a set.
 pub fn containers_of<'a>(containers: &'a [Container], set: &SetName) -> Vec<&'a Container> {
-    let mut members: Vec<_> = containers.iter().filter(|container| container.label(label::SET) == Some(set.as_str())).collect();
+    let mut members: Vec<_> = containers.iter().filter(|container| is_of(set, &container.labels)).collect();
     // podman lists them as they were made, which they are at the same time.
     members.sort_by_key(|container| container.name());
     members
@@ -79,7 +79,7 @@ pub fn is_up(desired: &Desired, containers: &[Container]) -> bool {
 /// # Errors
 /// Names the container, pod or network in the way.
 pub fn check_foreign(set: &SetName, hosts: &[String], containers: &[Container], inventory: &Inventory) -> Result<(), Failure> {
-    let foreign = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) != Some(set.as_str());
+    let foreign = |labels: &BTreeMap<String, String>| !is_of(set, labels);
     let in_the_way = |what: &str, name: &str, remove: &str| {
         Failure::new(Kind::Failed, format!("there is a {what} named {name} that is not podfarm's")).hint(format!(
             "podfarm never touches it: give the set another name, or, if nobody needs it, `podman {remove} {name}`"
@@ -222,14 +222,9 @@ fn running(set: &SetName, containers: &[Container]) -> Vec<String> {
 /// What leaves nothing of the rest of a set, once its containers are gone. Secrets too stay until then: those that are left
 /// by somebody who kills us would not fit new ones.
 pub fn destroy_rest(set: &SetName, inventory: &Inventory, folder: Option<std::path::PathBuf>) -> Vec<Stage> {
-    let is_ours = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) == Some(set.as_str());
     let reason = "it belongs to the set";
-    let mut rest = Stage::new();
-    if inventory.pods.iter().any(|pod| pod.name == set.as_str() && is_ours(&pod.labels)) {
-        let remove = argv::pod_remove(&[set.to_string()]);
-        rest.push(Step::new(format!("remove pod {set}"), reason, Work::Command(remove)));
-    }
-    if inventory.networks.iter().any(|network| network.name == set.as_str() && is_ours(&network.labels)) {
+    let mut rest = Stage::from_iter(remove_pod(set, inventory));
+    if inventory.networks.iter().any(|network| network.name == set.as_str() && is_of(set, &network.labels)) {
         let remove = argv::network_remove(&[set.to_string()]);
         rest.push(Step::new(format!("remove network {set}"), reason, Work::Command(remove)));
     }
@@ -248,8 +243,43 @@ pub fn destroy_rest(set: &SetName, inventory: &Inventory, folder: Option<std::pa
     nonempty(vec![rest])
 }
 
+/// What throws a set's members away with what they have written, and leaves what they stand on. The pod goes too, for its labels
+/// say what they were made from.
+pub fn discard(
+    set: &SetName,
+    containers: &[Container],
+    inventory: &Inventory,
+    folders: Vec<std::path::PathBuf>,
+    reason: &str,
+) -> Vec<Stage> {
+    let mut stages = destroy_members(set, containers);
+    let pod = remove_pod(set, inventory).filter(|_| !are_in_pod(set, containers));
+    let remove =
+        |folder: std::path::PathBuf| Step::new(format!("remove {}", folder.display()), reason, Work::RemoveFolder(folder));
+    stages.push(pod.into_iter().chain(folders.into_iter().map(remove)).collect());
+    nonempty(stages)
+}
+
+/// Takes a set's members and its pod for gone, which in a dry run they would be.
+pub fn forget_members(set: &SetName, containers: &mut Vec<Container>, inventory: &mut Inventory) {
+    containers.retain(|container| !is_of(set, &container.labels));
+    inventory.pods.retain(|pod| !is_of(set, &pod.labels));
+}
+
+/// What removes a set's pod, if there is one.
+fn remove_pod(set: &SetName, inventory: &Inventory) -> Option<Step> {
+    inventory.pods.iter().find(|pod| pod.name == set.as_str() && is_of(set, &pod.labels))?;
+    let remove = argv::pod_remove(&[set.to_string()]);
+    Some(Step::new(format!("remove pod {set}"), "it belongs to the set", Work::Command(remove)))
+}
+
+/// Whether something is a set's, by its labels.
+fn is_of(set: &SetName, labels: &BTreeMap<String, String>) -> bool {
+    labels.get(label::SET).map(String::as_str) == Some(set.as_str())
+}
+
 /// What removes all of a set's containers and leaves the rest.
-pub fn remove_containers(set: &SetName, containers: &[Container]) -> Vec<Stage> {
+fn remove_containers(set: &SetName, containers: &[Container]) -> Vec<Stage> {
     let names: Vec<_> = containers_of(containers, set).iter().map(|container| container.name().to_owned()).collect();
     if names.is_empty() {
         return Vec::new();

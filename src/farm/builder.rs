@@ -277,7 +277,9 @@ impl Builder<'_> {
     }
 
     fn finish(&self) -> Result<()> {
+        let made: BTreeMap<_, _> = self.recipe.plan.wikis.iter().map(|wiki| (&wiki.wiki, &wiki.parts)).collect();
         let place = || -> std::io::Result<()> {
+            fs::write(self.recipe.at("result").join(ABOUT), serde_json::to_vec_pretty(&made)?)?;
             fs::create_dir_all(self.recipe.plan.path.parent().unwrap_or(&self.recipe.plan.path))?;
             fs::rename(self.recipe.at("result"), &self.recipe.plan.path)
         };

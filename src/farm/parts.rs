@@ -16,6 +16,8 @@ use crate::source::{self, Tree};
 /// Phrases for people, and hashes.
 pub(super) type Parts = BTreeMap<String, String>;
 
+pub(super) const DATABASE: &str = "its database";
+pub(super) const MEDIAWIKI: &str = "its MediaWiki";
 /// The farm's files that no content depends on: a page that lists wikis.
 const NOT_IN_SEEDS: &str = "htdocs";
 /// The built-in pages, which a wiki with an import has none of.
@@ -29,10 +31,10 @@ pub(super) fn of_wiki(set: &Set, store: bool, name: &WikiName, wiki: &Wiki, tree
     let mut parts = Parts::from([
         ("podfarm's way of seeding".to_owned(), hash_folder(&builtin::SEED, CONTENT)),
         ("the farm's configuration".to_owned(), hash_folder(&builtin::FARM, NOT_IN_SEEDS)),
-        ("its MediaWiki".to_owned(), source::schema_version(tree)?),
+        (MEDIAWIKI.to_owned(), source::schema_version(tree)?),
         ("its source's name".to_owned(), wiki.mediawiki.to_string()),
         ("its directory".to_owned(), name.to_string()),
-        ("its database".to_owned(), wiki.db.to_string()),
+        (DATABASE.to_owned(), wiki.db.to_string()),
         ("its language".to_owned(), wiki.lang.clone().unwrap_or_default()),
         ("its title".to_owned(), wiki.title.clone().unwrap_or_default()),
         ("where its text is".to_owned(), if store { "in a store" } else { "beside it" }.to_owned()),

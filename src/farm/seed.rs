@@ -14,13 +14,13 @@ use crate::set::{Set, WikiName};
 use crate::source::Tree;
 
 /// Changes when the layout of seeds does.
-const FORMAT: &[u8] = b"1";
+const FORMAT: &[u8] = b"2";
 /// The role whose server makes the database files, and so decides their format.
 const DATABASE: &str = "mariadb";
 /// The database servers of a farm, by the names of their folders in its seed.
 const PRIMARY: &str = "primary";
 const STORE: &str = "store";
-/// What a wiki's seed was made from, in its folder.
+/// What a wiki's seed was made from, in its folder; in a farm's, what each wiki's was.
 pub(super) const ABOUT: &str = "about.json";
 
 /// The seed of a whole farm: a database server's files, and the uploads and caches of all wikis.
@@ -65,9 +65,29 @@ pub(super) fn folder(paths: &Paths) -> PathBuf {
     paths.cache.join("seeds")
 }
 
-/// Whether a farm's seed has the text of revisions in a database server of its own.
-pub fn has_store(seed: &Path) -> bool {
-    seed.join(STORE).is_dir()
+/// What is wrong with the databases of a seed for what a plan wants of them, where a set has them already.
+pub fn misfits(seed: &Path, plan: &SeedPlan) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if seed.join(STORE).is_dir() != plan.store {
+        let was = if plan.store { "without" } else { "with" };
+        wrong.push(format!("they were made {was} a server for the text of pages (dbstore)"));
+    }
+    let about = fs::read(seed.join(ABOUT)).ok();
+    let Some(made) = about.and_then(|about| serde_json::from_slice::<BTreeMap<String, Parts>>(&about).ok()) else { return wrong };
+    for WikiSeed { wiki, parts, .. } in &plan.wikis {
+        let Some(before) = made.get(wiki.as_str()) else {
+            wrong.push(format!("none of them is wiki {wiki}'s"));
+            continue;
+        };
+        let changed = |part: &str| before.get(part).zip(parts.get(part)).filter(|(before, now)| before != now);
+        if let Some((before, now)) = changed(parts::DATABASE) {
+            wrong.push(format!("wiki {wiki}'s is {before} and not {now}"));
+        }
+        if changed(parts::MEDIAWIKI).is_some() {
+            wrong.push(format!("wiki {wiki}'s was made for another version of MediaWiki"));
+        }
+    }
+    wrong
 }
 
 /// The seed a set needs, after a look at its import files; `store` says whether it has a server for the text of revisions.

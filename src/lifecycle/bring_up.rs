@@ -1,7 +1,7 @@
 //! Creating, starting, resetting, and waiting until it answers.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,8 +10,8 @@ use super::apply::{NoNative, OnFailure, apply};
 use super::existing::{Existing, check_ports, free_number};
 use super::files::{Files, write_files};
 use super::prepare::{Ingredients, Until, is_prepared, prepare};
-use super::{Report, Session};
-use crate::desired::{Desired, Member, label};
+use super::{Report, Session, discard, seeds};
+use crate::desired::{Desired, Member};
 use crate::failure::{Failure, Kind};
 use crate::plan::{self, Goal};
 use crate::podman::Parts;
@@ -20,7 +20,7 @@ use crate::process::find_program;
 use crate::resolve::{self, World};
 use crate::set::SetName;
 use crate::status;
-use crate::{farm, hostdns, ssh};
+use crate::{hostdns, ssh};
 
 /// How a set is brought up.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ pub struct Up {
 pub fn up(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> {
     let _lock = session.lock_set(name)?;
     let mut report = Report::default();
-    let endpoints = bring(session, name, Goal::Running, &mut report)?;
+    let endpoints = bring(session, name, Goal::Running, From::WhatThereIs, &mut report)?;
     wait(session, name, endpoints, options, &mut report)?;
     Ok(report)
 }
@@ -48,7 +48,7 @@ pub fn up(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> 
 pub fn create(session: &Session<'_>, name: &SetName) -> Result<Report> {
     let _lock = session.lock_set(name)?;
     let mut report = Report::default();
-    bring(session, name, Goal::Created, &mut report)?;
+    bring(session, name, Goal::Created, From::WhatThereIs, &mut report)?;
     Ok(report)
 }
 
@@ -65,6 +65,12 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
             .hint(format!("podfarm create {name}, or podfarm up {name}"))
             .into());
     }
+    if discard::was_interrupted(session, name) {
+        return Err(Failure::new(Kind::Failed, format!("podfarm was killed while it threw away what is in set {name}"))
+            .hint(format!("`podfarm up {name}` makes it anew, `podfarm destroy {name}` removes the rest of it"))
+            .into());
+    }
+    seeds::check_there(name, Existing::of(&containers, name).seed.as_deref())?;
     let endpoints: Vec<_> = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
     check_ports(&endpoints, &containers)?;
     apply(session, &mut report, plan::start(name, &containers), &NoNative, OnFailure::Stop)?;
@@ -81,37 +87,40 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let mut report = Report::default();
     let containers = session.podman.containers()?;
     let existing = plan::containers_of(&containers, name);
-    if existing.is_empty() {
+    let interrupted = discard::was_interrupted(session, name);
+    if existing.is_empty() && !session.paths.set(name).exists() {
         return Err(Failure::new(Kind::Failed, format!("set {name} does not exist")).hint(format!("podfarm up {name}")).into());
     }
-    let running = existing.iter().any(|container| container.running());
+    let running = interrupted || existing.iter().any(|container| container.running());
     // Whatever would keep the set from coming up again is found before its data goes.
     let ingredients = Ingredients::load(session, name)?;
     prepare(session, &ingredients, &session.podman.inventory()?, Until::Seeded, &mut report)?;
-    let mut stages = plan::remove_containers(name, &containers);
-    let folders = ["shared".into()]
-        .into_iter()
-        .chain(existing.iter().filter_map(|container| container.label(label::MEMBER).map(PathBuf::from)));
-    let folders = folders.map(|folder: PathBuf| session.paths.set(name).join(folder)).filter(|folder| folder.exists());
-    stages.push(
-        folders
-            .map(|folder| {
-                plan::Step::new(format!("remove {}", folder.display()), "edits are in it", plan::Work::RemoveFolder(folder))
-            })
-            .collect(),
-    );
-    apply(session, &mut report, stages, &NoNative, OnFailure::Stop)?;
-    let endpoints = bring(session, name, if running { Goal::Running } else { Goal::Created }, &mut report)?;
+    discard::members(session, name, &containers, "edits are in it", &mut report)?;
+    let goal = if running { Goal::Running } else { Goal::Created };
+    let endpoints = bring(session, name, goal, From::Nothing, &mut report)?;
     if running {
         wait(session, name, endpoints, options, &mut report)?;
     }
     Ok(report)
 }
 
+/// What a set's members and their data are to be like before a goal is reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// As they are.
+    WhatThereIs,
+    /// Gone. In a dry run they still exist, and count as gone.
+    Nothing,
+}
+
 /// Does what is missing between a set's state and a goal, and says where its members can then be reached.
-fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report) -> Result<Vec<Endpoint>> {
+fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut from: From, report: &mut Report) -> Result<Vec<Endpoint>> {
     check_tools()?;
     let ingredients = Ingredients::load(session, name)?;
+    if from == From::WhatThereIs && discard::was_interrupted(session, name) {
+        discard::members(session, name, &session.podman.containers()?, "podfarm was killed while it threw it away", report)?;
+        from = From::Nothing;
+    }
     // One question to podman tells that a set is up. One that has no folder is not: then all are asked at the same time, but
     // for its secrets, which are replaced where a killed podfarm has left some.
     let (mut numbering, mut containers, mut asked) = if session.paths.set(name).exists() {
@@ -121,19 +130,16 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         let (containers, inventory) = session.podman.containers_and(Parts { secrets: false, ..Parts::ALL })?;
         (numbering, containers, Some(inventory))
     };
-    let existing = Existing::of(&containers, name);
+    let mut existing = Existing::of(&containers, name);
     if existing.number.is_some() {
         asked = None; // somebody has removed the folder of a set that there is: its secrets are in use
     }
-    let kept = existing.seed.clone().filter(|seed| seed.exists());
-    if let Some(seed) = &kept {
-        check_store(&ingredients, seed)?;
-    }
-    if let (Some(number), Some(seed)) = (existing.number, &kept) {
+    if let (Some(number), Some(seed), From::WhatThereIs) = (existing.number, &existing.seed, from) {
+        seeds::check_there(name, Some(seed))?;
         let desired = resolved(session, &ingredients, &existing, number, seed)?;
         if plan::is_up(&desired, &containers) {
             write_files(session, &ingredients, &desired)?;
-            note_new_seed(session, &ingredients, seed)?;
+            seeds::note_new(session, &ingredients, seed)?;
             return Ok(endpoints(&desired).into_iter().map(|endpoint| endpoint.since_start(&containers)).collect());
         }
     }
@@ -144,6 +150,13 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
         asked = Some(session.podman.inventory()?);
     }
     let mut inventory = asked.unwrap_or_default();
+    existing = existing.or_of_ground(&inventory, name);
+    let kept = existing.seed.clone().filter(|_| from == From::WhatThereIs);
+    if let Some(seed) = &kept {
+        seeds::check_there(name, Some(seed))?;
+        seeds::check_fits(session, &ingredients, seed)?;
+        seeds::note_new(session, &ingredients, seed)?;
+    }
     let until = if kept.is_some() { Until::Built } else { Until::Seeded };
     if !is_prepared(session, &ingredients, &inventory, until)? {
         // Building and importing take long, and other sets need not wait for it.
@@ -163,6 +176,9 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
     let endpoints = endpoints(&desired);
     check_ports(&endpoints, &containers)?;
+    if from == From::Nothing {
+        plan::forget_members(name, &mut containers, &mut inventory);
+    }
     let mut stages = plan::bring_up(&desired, goal, &containers, &inventory);
     let members = stages.pop().unwrap_or_default();
     let native = Files { session, ingredients: &ingredients, desired: &desired, seed: &seed };
@@ -170,18 +186,6 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, report: &mut Report)
     drop(numbering);
     apply(session, report, vec![members], &native, OnFailure::Stop)?;
     Ok(endpoints)
-}
-
-/// Refuses to give a set that exists a server for the text of revisions, or to take it away: where the text is stands in the
-/// databases that it was created with.
-fn check_store(ingredients: &Ingredients, seed: &Path) -> Result<()> {
-    if farm::has_store(seed) == ingredients.store {
-        return Ok(());
-    }
-    let (set, was) = (&ingredients.set.name, if ingredients.store { "without" } else { "with" });
-    Err(Failure::new(Kind::Failed, format!("set {set} was created {was} a server for the text of its pages (dbstore)"))
-        .hint(format!("`podfarm reset {set}` makes it anew as its file says, and drops the edits"))
-        .into())
 }
 
 fn endpoints(desired: &Desired) -> Vec<Endpoint> {
@@ -207,17 +211,6 @@ fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existin
             free: &free,
         },
     )
-}
-
-/// Says that a set goes on with the seed it was created from although its inputs have changed: taking them would cost its edits.
-fn note_new_seed(session: &Session<'_>, ingredients: &Ingredients, seed: &Path) -> Result<()> {
-    if ingredients.seed(session)?.path != seed {
-        session.progress.say(&format!(
-            "note: what {0} is made from has changed; `podfarm reset {0}` takes it, and drops the edits",
-            ingredients.set.name
-        ));
-    }
-    Ok(())
 }
 
 /// Waits until every member answers, or says which does not, with what it said last.

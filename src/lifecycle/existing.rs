@@ -48,6 +48,11 @@ impl Existing {
         for (_, labels) in pods.chain(networks).filter(|(name, labels)| *name == set.as_str() && is_ours(labels)) {
             self.take_from(labels);
         }
+        self.seed = self.seed.or_else(|| {
+            // A network stays when a set is made anew, from another seed perhaps.
+            let pod = inventory.pods.iter().find(|pod| pod.name == set.as_str() && is_ours(&pod.labels))?;
+            pod.labels.get(label::SEED).map(PathBuf::from)
+        });
         self
     }
 

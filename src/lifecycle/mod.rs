@@ -2,10 +2,12 @@
 
 mod apply;
 mod bring_up;
+mod discard;
 mod existing;
 mod files;
 mod prepare;
 mod secrets;
+mod seeds;
 mod take_down;
 
 use std::collections::BTreeMap;

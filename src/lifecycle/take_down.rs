@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::apply::{NoNative, OnFailure, apply, join};
 use super::prepare::Ingredients;
-use super::{Report, Session};
+use super::{Report, Session, discard};
 use crate::desired::label;
 use crate::farm;
 use crate::image;
@@ -41,6 +41,7 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
         hostdns::withdraw(&session.paths, set)?;
         ssh::withdraw(&session.paths, set)?;
     }
+    discard::begin(session, set)?;
     let has_pod = plan::are_in_pod(set, &containers);
     // podman removes the members of a pod one after the other, and there is time to ask for the rest meanwhile.
     let (inventory, members) = std::thread::scope(|scope| {
@@ -53,6 +54,7 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
         apply(session, &mut report, plan::destroy_rest(set, &inventory, folder), &NoNative, OnFailure::GoOn)
     });
     join([members, rest, swept].into_iter().filter_map(Result::err).collect())?;
+    discard::end(session, set)?;
     Ok(report)
 }
 

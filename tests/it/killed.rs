@@ -117,6 +117,34 @@ fn in_the_middle_of_destroy() {
 }
 
 #[test]
+fn what_was_being_thrown_away_does_not_come_back() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("killed", TINY);
+    let sql = |query: &str| sandbox.run(&["exec", &set, "dbprimary", "mariadb", "-N", "-e", query]).ok().stdout;
+    for (verb, said, milliseconds, next) in [
+        ("reset", "kill ", 0, "up"),
+        ("reset", "remove pod", 300, "reset"),
+        ("reset", "remove /", 0, "up"),
+        ("destroy", "remove pod", 200, "up"),
+        ("destroy", "remove network", 0, "up"),
+    ] {
+        sandbox.run(&["up", &set]).ok();
+        sql("CREATE DATABASE edited");
+        kill(&sandbox, verb, &set, said, milliseconds);
+        sandbox.run(&["start", &set]).status(1);
+        sandbox.run(&[next, &set]).ok();
+        assert_eq!(sandbox.status(&set)["state"], "running", "{verb} killed after {said:?}, {next}");
+        assert!(!sql("SHOW DATABASES").contains("edited"), "{verb} killed {milliseconds} ms after {said:?}, {next}: it is back");
+    }
+    // What nobody throws away stays, even where no member is left.
+    sql("CREATE DATABASE edited");
+    podman(&["rm", "--force", "--time", "2", &format!("{set}-dbprimary")]);
+    sandbox.run(&["up", &set]).ok();
+    assert!(sql("SHOW DATABASES").contains("edited"));
+    destroyed(&sandbox, &set, "in the middle of throwing away");
+}
+
+#[test]
 fn interrupted_at_a_terminal() {
     let sandbox = Sandbox::new();
     let set = sandbox.set("killed", SMALL);

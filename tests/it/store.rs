@@ -105,9 +105,9 @@ fn a_set_that_exists_gets_no_store() {
     let set = sandbox.set("late", TINY);
     sandbox.run(&["up", &set]).ok();
     sandbox.write(&format!("sets/{set}.yaml"), format!("{TINY}  dbstore: {{}}\n"));
-    sandbox.run(&["up", &set]).status(1).stderr_has("was created without a server for the text").stderr_has("podfarm reset");
+    sandbox.run(&["up", &set]).status(1).stderr_has("made without a server for the text").stderr_has("podfarm reset");
     sandbox.run(&["reset", &set]).ok();
     assert_eq!(sandbox.status(&set)["state"], "running");
     sandbox.write(&format!("sets/{set}.yaml"), TINY);
-    sandbox.run(&["up", &set]).status(1).stderr_has("was created with a server for the text");
+    sandbox.run(&["up", &set]).status(1).stderr_has("made with a server for the text");
 }
