@@ -32,6 +32,7 @@ mod sources;
 mod store;
 mod together;
 mod topology;
+mod umask;
+mod whole_farm;
 
 use common::ran;
-mod whole_farm;

@@ -18,6 +18,8 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 /// Whatever a podfarm is asked to do ends within this time, or the test fails: long enough to build all images.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+const PODFARM: &str = env!("CARGO_BIN_EXE_podfarm");
+
 /// One wiki with the members every set has.
 pub const SMALL: &str = "wikis:\n  wiki: {}\n";
 
@@ -117,11 +119,23 @@ impl Sandbox {
 
     /// A podfarm command, not yet run.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.here(command(PODFARM), arguments)
+    }
+
+    /// Runs podfarm from a shell with this umask.
+    pub fn run_under_umask(&self, umask: &str, arguments: &[&str]) -> Ran {
+        let mut shell = command("sh");
+        shell.args(["-c", "umask \"$0\" && exec \"$@\"", umask, PODFARM]);
+        let output = self.here(shell, arguments).output().expect("a shell");
+        Ran::new(format!("umask {umask}; podfarm {}", arguments.join(" ")), output)
+    }
+
+    /// A command that is, or becomes, a podfarm with these arguments.
+    fn here(&self, mut command: Command, arguments: &[&str]) -> Command {
         const HARMLESS: &[&str] = &["plan", "list", "status", "open", "completions", "init"];
         if !arguments.iter().any(|argument| HARMLESS.contains(argument)) {
             self.touched.set(true);
         }
-        let mut command = command(env!("CARGO_BIN_EXE_podfarm"));
         command
             .args(arguments)
             .current_dir(&self.folder)

@@ -59,16 +59,23 @@ fn a_repository_that_is_not_there() {
     sandbox.run(&["build", &set]).status(1).stderr_has("could not be fetched").stderr_has("git ls-remote");
 }
 
+/// By what operations-dumps is known.
+pub const DUMPS: &[&str] = &["xmldumps-backup/worker.py", "xmldumps-backup/defaults.conf", "xmldumps-backup/dumps/wikidump.py"];
+
+/// A set of no members whose dumps are made by a repository with these files.
+pub fn dumps_set(sandbox: &Sandbox, files: &[&str]) -> String {
+    let none = "members:\n  dbprimary: {count: 0}\n  mw: {count: 0}\n  php: {count: 0}\n  snapshot: {count: 0}\n";
+    let commit = repository(sandbox, files);
+    sandbox.private_seeds();
+    let source = format!("{{git: {}, commit: {commit}}}", sandbox.at("repository").display());
+    sandbox.set("git", &format!("dumps:\n  source: {source}\n{none}"))
+}
+
 #[test]
 fn a_commit_with_and_without_operations_dumps() {
-    let none = "members:\n  dbprimary: {count: 0}\n  mw: {count: 0}\n  php: {count: 0}\n  snapshot: {count: 0}\n";
-    let files = ["xmldumps-backup/worker.py", "xmldumps-backup/defaults.conf", "xmldumps-backup/dumps/wikidump.py"];
-    for (files, status) in [(&files[..1], 3), (&files, 0)] {
+    for (files, status) in [(&DUMPS[..1], 3), (DUMPS, 0)] {
         let sandbox = Sandbox::new();
-        let commit = repository(&sandbox, files);
-        sandbox.private_seeds();
-        let source = format!("{{git: {}, commit: {commit}}}", sandbox.at("repository").display());
-        let set = sandbox.set("git", &format!("dumps:\n  source: {source}\n{none}"));
+        let set = dumps_set(&sandbox, files);
         let ran = sandbox.run(&["build", &set]).status(status);
         if status == 0 {
             sandbox.run(&["build", &set]).ok().stderr_has_not("fetch source"); // it is fetched once
