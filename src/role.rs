@@ -60,6 +60,9 @@ pub struct Kind {
     /// The services members of this kind provide, for other roles' placeholders.
     #[serde(default)]
     pub provides: Vec<String>,
+    /// Services without which members of this kind cannot work: sets in which nobody provides them are refused.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// Arguments besides the role's own.
     #[serde(default)]
     pub arguments: BTreeMap<String, String>,

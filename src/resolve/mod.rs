@@ -1,6 +1,7 @@
 //! From a set to what it comes to: pure, so that it can be tested without podman.
 
 mod container;
+mod needs;
 mod placeholder;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,7 +75,8 @@ pub fn provides(set: &Set, roles: &Roles, service: &str) -> Result<bool> {
 /// Names, numbers, addresses, ports and command lines of all members of a set.
 ///
 /// # Errors
-/// [`crate::failure::Kind::SetFile`] for an unknown role or option, a host name too long, two members of one name, too many members.
+/// [`crate::failure::Kind::SetFile`] for an unknown role or option, a host name too long, two members of one name, too many members,
+/// members that need others that are not there.
 pub fn resolve(set: &Set, world: &World<'_>) -> Result<Desired> {
     let drafts = drafts(set, world.roles)?;
     let numbers = member_numbers(set, &drafts, world)?;
@@ -163,6 +165,7 @@ fn drafts<'a>(set: &Set, roles: &'a Roles) -> Result<Vec<Draft<'a>>> {
             "rename one, or change a count",
         ));
     }
+    needs::check(set, roles, &drafts)?;
     Ok(drafts)
 }
 

@@ -201,3 +201,39 @@ fn a_list_says_which_set_file_is_wrong() {
     assert!(listed("demo")["file"].is_null(), "it is built in: {said:#}");
     sandbox.run(&["list"]).ok().stdout_has(&format!("(wrong: {why})")).stdout_has("A good one");
 }
+
+/// Each kind of a set that cannot come up, and where that is said.
+#[test]
+fn members_without_those_they_need() {
+    let wiki = "wikis:\n  a: {}\nmembers:\n";
+    let one = "provides db-primary";
+    refused(&format!("{wiki}  dbprimary: {{count: 0}}\n"), &[":4: members.dbprimary: wikis cannot work without", one]);
+    refused(&format!("{wiki}  dbprimary: {{count: 2}}\n"), &[":4: members.dbprimary:", one, "dbprimary1, dbprimary2"]);
+    refused(&format!("{wiki}  second: {{role: dbprimary}}\n"), &[":4: members.second:", "dbprimary, second"]);
+    refused(&format!("{wiki}  php: {{count: 0}}\n"), &[":4: members.php: mw cannot work without", "provides fcgi", "(php)"]);
+    let replica = "members:\n  dbreplica: {}\n  dbprimary: {count: 0}\n";
+    refused(replica, &[":3: members.dbprimary: dbreplica1 cannot work without"]);
+}
+
+#[test]
+fn members_that_need_nobody() {
+    let sandbox = Sandbox::new();
+    let none = "members:\n  mw: {count: 0}\n  php: {count: 0}\n  snapshot: {count: 0}\n";
+    let php_alone = "wikis: {a: {}}\nmembers:\n  mw: {count: 0}\n";
+    for yaml in [&format!("{none}  dbprimary: {{count: 0}}\n"), &format!("{none}  dbprimary: {{count: 2}}\n"), php_alone] {
+        sandbox.run(&["plan", &sandbox.set("fine", yaml)]).ok();
+    }
+}
+
+#[test]
+fn services_count_and_not_the_names_of_roles() {
+    let sandbox = Sandbox::new();
+    let file = |name: &str, content: &str| sandbox.write(&format!("containerfiles/own/{name}"), content);
+    file("Containerfile", "ARG BASE\nFROM ${BASE}\n");
+    let own = |kind: &str| file("role.yaml", &format!("description: A server\nkinds:\n  own: {{{kind}}}\n"));
+    let set = sandbox.set("own", "wikis: {a: {}}\nmembers:\n  php: {count: 0}\n  own: {}\n");
+    own("provides: [fcgi]");
+    sandbox.run(&["plan", &set]).ok();
+    own("provides: [fcgi], needs: [luck]");
+    sandbox.run(&["plan", &set]).status(3).stderr_has("own cannot work without a member that provides luck");
+}
