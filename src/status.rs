@@ -159,11 +159,21 @@ fn health(container: &Container) -> Health {
 
 /// A member's logs on the host, by name. Where a role says `*.log`, each such file there is at the moment is one, `NAME/FILE`.
 pub fn log_files(container: &Container) -> BTreeMap<String, PathBuf> {
-    let said: BTreeMap<String, PathBuf> =
-        container.label(label::LOGS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    said.into_iter()
+    said_logs(container)
+        .into_iter()
         .flat_map(|(name, path)| if path.ends_with(ALL_LOGS) { logs_in(&name, &path) } else { vec![(name, path)] })
         .collect()
+}
+
+/// Whether a member's role speaks of such a log, or group of logs: it may be yet to come.
+pub fn may_have_log(container: &Container, name: &str) -> bool {
+    let is_in = |group: &str| name.strip_prefix(group).is_some_and(|rest| rest.starts_with('/'));
+    said_logs(container).iter().any(|(said, path)| said == name || path.ends_with(ALL_LOGS) && is_in(said))
+}
+
+/// What the role says: a file for each name, or [`ALL_LOGS`] of a folder.
+fn said_logs(container: &Container) -> BTreeMap<String, PathBuf> {
+    container.label(label::LOGS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 /// The end of a path that stands for all logs of a folder.

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::failure;
 use crate::progress::Progress;
@@ -34,6 +36,14 @@ impl Ui {
     pub fn result(&self, text: &str) {
         let mut stdout = std::io::stdout().lock();
         let _ = writeln!(stdout, "{}", text.trim_end_matches('\n'));
+    }
+
+    /// Whether whoever read the results has gone away, as `head` does when it has seen enough.
+    pub fn reader_is_gone(&self) -> bool {
+        let stdout = std::io::stdout();
+        // Nothing is asked for, so that only an error or a hangup is told.
+        let mut asked = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+        poll(&mut asked, PollTimeout::ZERO).is_ok() && asked[0].any().unwrap_or(true)
     }
 
     /// Prints an error with its causes and hints.

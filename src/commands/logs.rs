@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -22,6 +23,8 @@ use crate::ui::Ui;
 const CONSOLE: &str = "console";
 /// How often logs are looked at that are followed.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How often podman is asked whether members are still there of which no console is followed.
+const ASK_EVERY: Duration = Duration::from_secs(2);
 
 pub fn run(session: &Session<'_>, arguments: &Logs, ui: &Ui) -> Result<()> {
     let mut chosen = match &arguments.member {
@@ -53,19 +56,25 @@ pub fn run(session: &Session<'_>, arguments: &Logs, ui: &Ui) -> Result<()> {
             print(ui, container.name(), &name, status::tail(&file, lines).iter().map(String::as_str));
         }
     }
-    if !found && !arguments.follow {
-        let mut known: Vec<_> =
-            chosen.iter().flat_map(|container| status::log_files(container).into_keys()).chain([CONSOLE.to_owned()]).collect();
-        known.sort();
-        known.dedup();
-        return Err(Failure::new(Kind::Usage, format!("there is no log {:?}", arguments.log.as_deref().unwrap_or_default()))
-            .hint(format!("known: {}", known.join(", ")))
-            .into());
+    if !found {
+        let log = arguments.log.as_deref().unwrap_or_default();
+        if !arguments.follow || !chosen.iter().any(|container| status::may_have_log(container, log)) {
+            return Err(no_log(log, &chosen));
+        }
+        session.progress.say(&format!("there is no log {log:?} yet: waiting for it"));
     }
     if arguments.follow {
-        follow(session, &chosen, arguments, &mut ends, ui);
+        follow(session, &chosen, arguments, &mut ends, ui)?;
     }
     Ok(())
+}
+
+fn no_log(log: &str, chosen: &[Container]) -> anyhow::Error {
+    let mut known: Vec<_> =
+        chosen.iter().flat_map(|container| status::log_files(container).into_keys()).chain([CONSOLE.to_owned()]).collect();
+    known.sort();
+    known.dedup();
+    Failure::new(Kind::Usage, format!("there is no log {log:?}")).hint(format!("known: {}", known.join(", "))).into()
 }
 
 /// A log, or all of a group of logs: `mediawiki` is each `mediawiki/…`.
@@ -88,27 +97,61 @@ fn print<'a>(ui: &Ui, host: &str, log: &str, lines: impl Iterator<Item = &'a str
     }
 }
 
-/// Shows what is added, to logs that come up meanwhile too, until the user ends it.
-fn follow(session: &Session<'_>, chosen: &[Container], arguments: &Logs, ends: &mut BTreeMap<PathBuf, u64>, ui: &Ui) {
-    std::thread::scope(|scope| {
-        for container in chosen.iter().filter(|_| wanted(CONSOLE, arguments)) {
-            scope.spawn(|| {
-                session
-                    .podman
-                    .stream(&argv::logs_follow(container.name()), |line| print(ui, container.name(), CONSOLE, [line].into_iter()))
-            });
+/// Shows what is added, to logs that come up meanwhile too, as long as there is a reader, and something to read.
+fn follow(
+    session: &Session<'_>,
+    chosen: &[Container],
+    arguments: &Logs,
+    ends: &mut BTreeMap<PathBuf, u64>,
+    ui: &Ui,
+) -> Result<()> {
+    let consoles = consoles(session, chosen.iter().filter(|_| wanted(CONSOLE, arguments)));
+    let mut asked = Instant::now();
+    while !ui.reader_is_gone() {
+        for container in chosen {
+            for (name, file) in wanted_files(container, arguments) {
+                let end = ends.entry(file.clone()).or_insert(0);
+                let text = added(&file, end);
+                print(ui, container.name(), &name, text.lines());
+            }
         }
-        loop {
-            for container in chosen {
-                for (name, file) in wanted_files(container, arguments) {
-                    let end = ends.entry(file.clone()).or_insert(0);
-                    let text = added(&file, end);
-                    print(ui, container.name(), &name, text.lines());
+        let said = consoles.recv_timeout(LOOK_EVERY);
+        if said == Err(RecvTimeoutError::Disconnected) {
+            // A console ends when its member stops, whose files stay until it is removed.
+            if asked.elapsed() > ASK_EVERY {
+                if !still_there(session, chosen)? {
+                    return Ok(());
                 }
+                asked = Instant::now();
             }
             std::thread::sleep(LOOK_EVERY);
         }
-    });
+        for (host, line) in said.into_iter().chain(consoles.try_iter()) {
+            print(ui, &host, CONSOLE, [line.as_str()].into_iter());
+        }
+    }
+    Ok(())
+}
+
+/// What is said on consoles from now on, each line with the member's host name, until all have ended.
+fn consoles<'a>(session: &Session<'_>, containers: impl Iterator<Item = &'a Container>) -> Receiver<(String, String)> {
+    let (sender, receiver) = mpsc::channel();
+    for host in containers.map(|container| container.name().to_owned()) {
+        let (sender, podman) = (sender.clone(), session.podman.clone());
+        // Nobody waits for it: the podman that it reads from ends with podfarm.
+        std::thread::spawn(move || {
+            podman.stream(&argv::logs_follow(&host), |line| {
+                let _ = sender.send((host.clone(), line.to_owned()));
+            })
+        });
+    }
+    receiver
+}
+
+/// Whether podman has any of these containers still, rather than new ones of the same names.
+fn still_there(session: &Session<'_>, chosen: &[Container]) -> Result<bool> {
+    let now = session.podman.containers()?;
+    Ok(chosen.iter().any(|container| now.iter().any(|other| other.id == container.id)))
 }
 
 /// The whole lines of a file from `end` on, which becomes where they end. A file that is shorter now was begun anew.

@@ -1,6 +1,6 @@
 //! podman's command lines, as pure functions.
 
-use crate::process::Argv;
+use crate::process::{Argv, PARENT};
 
 /// `podman`, to be continued with a verb.
 pub fn podman() -> Argv {
@@ -98,18 +98,21 @@ pub fn image_remove(tags: &[String]) -> Argv {
 
 /// The last lines of what a container's main process said, both its streams on one.
 pub fn logs(name: &str, lines: usize) -> Argv {
-    on_one_stream(&podman().args(["logs", "--tail", &lines.to_string(), "--", name]))
+    let logs = podman().args(["logs", "--tail", &lines.to_string(), "--", name]);
+    Argv::new("sh").args(["-c", ON_ONE_STREAM, "sh"]).args(logs.words().to_vec())
 }
 
-/// What a container's main process says from now on, likewise.
+/// What a container's main process says from now on, likewise; it ends with the podfarm that asks, however that ends.
 pub fn logs_follow(name: &str) -> Argv {
-    on_one_stream(&podman().args(["logs", "--follow", "--tail", "0", "--", name]))
+    // A parent that ended before setpriv began sends no signal any more.
+    let as_its_child = format!("[ \"$PPID\" = \"${PARENT}\" ] && {ON_ONE_STREAM}");
+    Argv::new("setpriv")
+        .args(["--pdeathsig", "TERM", "--", "sh", "-c", &as_its_child, "sh"])
+        .args(podman().args(["logs", "--follow", "--tail", "0", "--", name]).words().to_vec())
 }
 
-/// podman gives what a container said on its stderr back on its own.
-fn on_one_stream(argv: &Argv) -> Argv {
-    Argv::new("sh").args(["-c", "exec \"$@\" 2>&1", "sh"]).args(argv.words().to_vec())
-}
+/// podman gives what a container said on its stderr back on its own: what has a shell put both together.
+const ON_ONE_STREAM: &str = "exec \"$@\" 2>&1";
 
 /// A command in a container; on a terminal, with one inside as well.
 pub fn exec(name: &str, user: Option<&str>, terminal: bool, command: &[String]) -> Argv {

@@ -15,6 +15,7 @@ mod history;
 mod imports;
 mod invariants;
 mod killed;
+mod logs;
 mod luck;
 mod machine;
 mod mwbzutils;

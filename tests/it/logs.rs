@@ -1,0 +1,63 @@
+//! Following what a set's members say, and when that ends.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::sandbox::Sandbox;
+use crate::topology::until;
+
+/// How many processes there are that follow consoles of a set.
+fn followers(set: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    let command_lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    let follows = |line: &str| line.contains("logs\0--follow\0") && line.contains(set);
+    command_lines.filter(|line| follows(&String::from_utf8_lossy(line))).count()
+}
+
+#[test]
+fn following_ends_by_itself() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("follow", "members:\n  mw: {count: 0}\n  php: {count: 0}\n");
+    sandbox.run(&["up", &set]).ok();
+    with_its_reader(&sandbox, &set);
+    with_podfarm(&sandbox, &set);
+    logs_that_are_none_are_not_waited_for(&sandbox, &set);
+    with_the_set(&sandbox, &set);
+}
+
+fn with_its_reader(sandbox: &Sandbox, set: &str) {
+    let following = sandbox.command(&["logs", "--follow", set]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut following = following.expect("podfarm starts");
+    let mut line = String::new();
+    BufReader::new(following.stdout.take().expect("it is piped")).read_line(&mut line).expect("a line");
+    assert!(line.starts_with(&format!("{set}-dbprimary console: ")), "{line}");
+    until("it ends when nobody reads any more", || following.try_wait().expect("it is ours").is_some());
+    let ended = following.wait_with_output().expect("it is ours");
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+    until("podman ends too", || followers(set) == 0);
+}
+
+fn with_podfarm(sandbox: &Sandbox, set: &str) {
+    let following = sandbox.start(&["logs", "--follow", set]);
+    until("the console is followed", || followers(set) > 0);
+    following.kill();
+    until("podman ends too", || followers(set) == 0);
+}
+
+fn logs_that_are_none_are_not_waited_for(sandbox: &Sandbox, set: &str) {
+    let ran = sandbox.run(&["logs", "--follow", set, "dbprimary", "nolog"]).status(2);
+    ran.stderr_has("there is no log \"nolog\"").stderr_has("hint: known: console, error");
+}
+
+fn with_the_set(sandbox: &Sandbox, set: &str) {
+    let all = sandbox.start(&["logs", "--follow", set]);
+    let one = sandbox.start(&["logs", "--follow", set, "dbprimary", "error"]);
+    // A log that is yet to come.
+    let mut none = sandbox.start(&["logs", "--follow", set, "snapshot1", "mediawiki/exception"]);
+    none.until("there is no log \"mediawiki/exception\" yet: waiting for it");
+    until("the console is followed", || followers(set) > 0);
+    sandbox.run(&["destroy", set]).ok();
+    all.end().ok();
+    none.end().ok();
+    one.end().ok().stdout_has(&format!("{set}-dbprimary error: "));
+}
