@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -186,6 +187,27 @@ impl Runner {
     pub fn interactive(&self, argv: &Argv) -> Result<ExitStatus> {
         let mut child = spawn(self.command(argv)?, argv)?;
         Ok(child.wait()?)
+    }
+
+    /// Starts a program and leaves it to itself, with what it says, unless it fails within that time.
+    ///
+    /// # Errors
+    /// A [`CommandError`] if it cannot be started, or fails so soon that it has not begun what it is for.
+    pub fn launch(&self, argv: &Argv, soon: Duration) -> Result<()> {
+        let mut command = self.clone().apart().command(argv)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = spawn(command, argv)?;
+        let ends = Instant::now() + soon;
+        while Instant::now() < ends {
+            match child.try_wait()? {
+                Some(status) if status.success() => break,
+                Some(status) => {
+                    return Err(CommandError { argv: argv.clone(), status: Some(status), stderr: String::new() }.into());
+                }
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        }
+        Ok(())
     }
 
     fn command(&self, argv: &Argv) -> Result<Command> {

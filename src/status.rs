@@ -106,7 +106,7 @@ pub fn set_state(members: &[&Container]) -> &'static str {
 fn set_status(name: &str, members: &[&Container], health: &BTreeMap<&str, Health>) -> SetStatus {
     let mut statuses: Vec<_> = members.iter().map(|container| member_status(name, container, health)).collect();
     statuses.sort_by(|a, b| a.name.cmp(&b.name));
-    let urls = members.iter().flat_map(|container| urls(container)).collect();
+    let urls = pages(members).into_iter().map(|page| (page.name, page.url)).collect();
     SetStatus { name: name.to_owned(), state: set_state(members).to_owned(), urls, members: statuses }
 }
 
@@ -132,8 +132,28 @@ fn member_status(set: &str, container: &Container, health: &BTreeMap<&str, Healt
     }
 }
 
+/// What a browser can show of a set: a wiki, or the site of a web server without wikis.
+pub struct Page<'a> {
+    pub name: String,
+    pub url: String,
+    pub container: &'a Container,
+}
+
+/// The pages of a set, the wikis before others, by name. Where several members serve a wiki it is at the last of them that runs:
+/// the url that `up` prints.
+pub fn pages<'a>(members: &[&'a Container]) -> Vec<Page<'a>> {
+    let mut members = members.to_vec();
+    members.sort_by_key(|container| (container.running(), container.name()));
+    let mut pages = BTreeMap::new();
+    for container in members {
+        let is_wiki = container.label(label::WIKIS).is_some_and(|wikis| !wikis.is_empty());
+        pages.extend(urls(container).into_iter().map(|(name, url)| ((!is_wiki, name), (url, container))));
+    }
+    pages.into_iter().map(|((_, name), (url, container))| Page { name, url, container }).collect()
+}
+
 /// The url of each wiki that a container serves, or of another web server in it.
-pub fn urls(container: &Container) -> BTreeMap<String, String> {
+fn urls(container: &Container) -> BTreeMap<String, String> {
     Endpoint::of(container).map(|endpoint| endpoint.urls()).unwrap_or_default()
 }
 

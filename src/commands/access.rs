@@ -1,6 +1,7 @@
 //! open, shell, exec and cp: getting at members.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -8,28 +9,25 @@ use crate::cli::{Cp, Exec, Open, Shell};
 use crate::desired::label;
 use crate::failure::{Failure, Kind};
 use crate::lifecycle::Session;
-use crate::plan;
 use crate::podman::{argv, observe::Container};
 use crate::process::{Argv, Input, Runner, find_program};
-use crate::set::{self, SetName};
+use crate::set::SetName;
 use crate::status;
 use crate::ui::Ui;
 
-use super::Outcome;
+use super::{Outcome, known};
 
-/// A running member, by its name within the set.
+/// A browser that cannot be started says so within this time; one that fails later was in use.
+const SOON: Duration = Duration::from_secs(1);
+
+/// A member, by its name within the set.
 ///
 /// # Errors
-/// [`Kind::Usage`] where there is none of that name, [`Kind::Failed`] where it does not run.
+/// As [`known::members`]; [`Kind::Usage`] where there is none of that name.
 pub(super) fn member(session: &Session<'_>, set: &SetName, name: &str) -> Result<Container> {
-    let containers = session.podman.containers()?;
-    let ours = plan::containers_of(&containers, set);
-    if ours.is_empty() {
-        set::find(set, &session.paths)?;
-        return Err(Failure::new(Kind::Failed, format!("set {set} does not exist")).hint(format!("podfarm up {set}")).into());
-    }
+    let ours = known::members(session, set)?;
     let found = ours.iter().find(|container| container.label(label::MEMBER) == Some(name) || container.name() == name);
-    found.map(|container| (*container).clone()).ok_or_else(|| {
+    found.cloned().ok_or_else(|| {
         let mut known: Vec<_> = ours.iter().filter_map(|container| container.label(label::MEMBER)).collect();
         known.sort_unstable();
         Failure::new(Kind::Usage, format!("set {set} has no member {name}"))
@@ -38,9 +36,9 @@ pub(super) fn member(session: &Session<'_>, set: &SetName, name: &str) -> Result
     })
 }
 
-fn running(container: Container, set: &SetName) -> Result<Container> {
+fn running<'a>(container: &'a Container, set: &SetName) -> Result<&'a str> {
     if container.running() {
-        return Ok(container);
+        return Ok(container.name());
     }
     Err(Failure::new(Kind::Failed, format!("{} is {}, not running", container.name(), container.state))
         .hint(format!("podfarm start {set}"))
@@ -48,25 +46,23 @@ fn running(container: Container, set: &SetName) -> Result<Container> {
 }
 
 pub fn open(session: &Session<'_>, arguments: &Open, ui: &Ui) -> Result<()> {
-    let containers = session.podman.containers()?;
-    let urls: Vec<_> = plan::containers_of(&containers, &arguments.set).into_iter().flat_map(status::urls).collect();
-    let url = match &arguments.wiki {
-        Some(wiki) => urls.iter().find(|(name, _)| name == wiki),
-        None => urls.first(),
+    let set = &arguments.set;
+    let members = known::members(session, set)?;
+    let pages = status::pages(&members.iter().collect::<Vec<_>>());
+    let page = match &arguments.wiki {
+        Some(wiki) => pages.iter().find(|page| page.name == *wiki),
+        None => pages.first(),
     };
-    let Some((_, url)) = url else {
-        let known: Vec<_> = urls.iter().map(|(name, _)| name.as_str()).collect();
+    let Some(page) = page else {
         let what = arguments.wiki.as_ref().map_or_else(|| "no wiki".to_owned(), |wiki| format!("no wiki {wiki}"));
-        let hint =
-            if known.is_empty() { format!("podfarm up {}", arguments.set) } else { format!("its wikis: {}", known.join(", ")) };
-        return Err(Failure::new(Kind::Usage, format!("set {} has {what} that could be opened", arguments.set))
-            .hint(hint)
-            .into());
+        let failure = Failure::new(Kind::Usage, format!("set {set} has {what} that could be opened"));
+        let names: Vec<_> = pages.iter().map(|page| page.name.as_str()).collect();
+        return Err(if names.is_empty() { failure } else { failure.hint(format!("its wikis: {}", names.join(", "))) }.into());
     };
-    ui.result(url);
+    running(page.container, set)?;
+    ui.result(&page.url);
     let browsers = ["xdg-open", "sensible-browser", "open"].into_iter().filter(|program| find_program(program).is_some());
-    let opened =
-        browsers.map(|browser| Runner::new().output(&Argv::new(browser).arg(url.clone()), Input::Nothing)).any(|ran| ran.is_ok());
+    let opened = browsers.map(|browser| Runner::new().launch(&Argv::new(browser).arg(&page.url), SOON)).any(|ran| ran.is_ok());
     if !opened {
         session.progress.say("no browser could be started here: open this address in one of yours");
     }
@@ -75,22 +71,19 @@ pub fn open(session: &Session<'_>, arguments: &Open, ui: &Ui) -> Result<()> {
 
 pub fn shell(session: &Session<'_>, arguments: &Shell) -> Result<Outcome> {
     let name = arguments.member.as_deref().unwrap_or("snapshot1");
-    let container = running(member(session, &arguments.set, name)?, &arguments.set)?;
+    let member = member(session, &arguments.set, name)?;
+    let name = running(&member, &arguments.set)?;
     let terminal = std::io::stdin().is_terminal();
     // sshd greets by itself; podman does not.
     let greeting = if terminal { "cat /etc/motd 2>/dev/null; " } else { "" };
-    run_inside(&argv::exec(
-        container.name(),
-        None,
-        terminal,
-        &["sh".to_owned(), "-c".to_owned(), format!("{greeting}exec bash -l")],
-    ))
+    run_inside(&argv::exec(name, None, terminal, &["sh".to_owned(), "-c".to_owned(), format!("{greeting}exec bash -l")]))
 }
 
 pub fn exec(session: &Session<'_>, arguments: &Exec) -> Result<Outcome> {
-    let container = running(member(session, &arguments.set, &arguments.member)?, &arguments.set)?;
+    let member = member(session, &arguments.set, &arguments.member)?;
+    let name = running(&member, &arguments.set)?;
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    run_inside(&argv::exec(container.name(), arguments.user.as_deref(), terminal, &arguments.command))
+    run_inside(&argv::exec(name, arguments.user.as_deref(), terminal, &arguments.command))
 }
 
 fn run_inside(argv: &Argv) -> Result<Outcome> {

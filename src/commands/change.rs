@@ -10,6 +10,8 @@ use crate::plan::{Step, Work};
 use crate::set::SetName;
 use crate::ui::Ui;
 
+use super::known::known;
+
 /// One verb on one set.
 type Verb = Box<dyn Fn(&Session<'_>, &SetName) -> Result<Report> + Sync>;
 
@@ -35,6 +37,7 @@ pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
     };
     session.dry_run = dry_run;
     each(&sets, ui, |set| {
+        known(&session, set)?;
         let report = verb(&session, set)?;
         if dry_run {
             print_commands(&report, ui);

@@ -8,9 +8,11 @@ use serde::Serialize;
 use crate::cli::{Format, Listing};
 use crate::desired::label;
 use crate::lifecycle::Session;
-use crate::set::{self, SetName};
+use crate::set;
 use crate::status;
 use crate::ui::Ui;
+
+use super::known::known;
 
 /// The version of what `list --format json` prints.
 const LIST_VERSION: u32 = 1;
@@ -119,23 +121,4 @@ pub fn status(session: &Session<'_>, arguments: &crate::cli::Status, ui: &Ui) ->
         ui.table(&["member", "role", "state", "inside", "on this host", "ports", "health"], &rows);
     }
     Ok(())
-}
-
-/// Refuses the name of a set that neither exists nor has a file.
-fn known(session: &Session<'_>, name: &SetName) -> Result<()> {
-    let exists = || {
-        Ok::<_, anyhow::Error>(
-            session.podman.containers()?.iter().any(|container| container.label(label::SET) == Some(name.as_str())),
-        )
-    };
-    match set::find(name, &session.paths) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            if exists()? {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        }
-    }
 }

@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::access;
+use super::{access, known};
 use crate::cli::Logs;
 use crate::failure::{Failure, Kind};
 use crate::lifecycle::Session;
-use crate::plan;
 use crate::podman::argv;
 use crate::podman::observe::Container;
 use crate::process::Input;
@@ -27,16 +26,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
 pub fn run(session: &Session<'_>, arguments: &Logs, ui: &Ui) -> Result<()> {
-    let mut chosen = match &arguments.member {
+    let chosen = match &arguments.member {
         Some(name) => vec![access::member(session, &arguments.set, name)?],
-        None => plan::containers_of(&session.podman.containers()?, &arguments.set).into_iter().cloned().collect(),
+        None => known::members(session, &arguments.set)?,
     };
-    chosen.sort_by(|a, b| a.name().cmp(b.name()));
-    if chosen.is_empty() {
-        return Err(Failure::new(Kind::Failed, format!("set {} does not exist", arguments.set))
-            .hint(format!("podfarm up {}", arguments.set))
-            .into());
-    }
     let lines = usize::try_from(arguments.lines)?;
     // From where to follow, before anything is shown: what is written meanwhile is shown then.
     let mut ends: BTreeMap<PathBuf, u64> = chosen

@@ -7,6 +7,7 @@ mod dump;
 mod hostdns;
 mod init;
 mod inspect;
+mod known;
 mod logs;
 mod plan;
 mod ssh_config;

@@ -12,7 +12,12 @@ use crate::set::SetName;
 use crate::ssh;
 use crate::ui::Ui;
 
+use super::known::known;
+
 pub fn run(session: &Session<'_>, arguments: &SshConfig, ui: &Ui) -> Result<()> {
+    for set in &arguments.sets {
+        known(session, set)?;
+    }
     let mut by_set: BTreeMap<SetName, Vec<Endpoint>> = BTreeMap::new();
     for container in &session.podman.containers()? {
         let set = container.label(label::SET).and_then(|set| set.parse().ok());

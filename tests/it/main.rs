@@ -20,6 +20,8 @@ mod luck;
 mod machine;
 mod mwbzutils;
 mod names;
+mod no_set;
+mod open;
 mod operations_dumps;
 mod pinned;
 mod ports;
