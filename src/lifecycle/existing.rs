@@ -13,6 +13,7 @@ use crate::host;
 use crate::plan;
 use crate::podman::{Inventory, observe::Container};
 use crate::probe::Endpoint;
+use crate::resolve::PORT_SHIFT;
 use crate::set::SetName;
 
 /// What of a set exists already and is kept.
@@ -73,15 +74,23 @@ pub(super) fn check_ports(endpoints: &[Endpoint], containers: &[Container]) -> R
                     Kind::Failed,
                     format!("{address} cannot be published for {host}'s port {}: {error}", port.port),
                 )
-                .hint(format!(
-                    "`ss -ltnp sport = :{}` shows who has it; stop that, or let it listen on 127.0.0.1 only",
-                    port.published
-                ))
+                .hint(way_out(&error, port.published))
                 .into());
             }
         }
     }
     Ok(())
+}
+
+/// What can be done about a port that is not to be had.
+fn way_out(error: &std::io::Error, port: u16) -> String {
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        return format!(
+            "the set was made when ordinary users could have port {port}: `podfarm hostdns install` gives it back to them; or \
+             `podfarm down` and `podfarm up` make the set anew, its edits lost and its port {PORT_SHIFT} higher"
+        );
+    }
+    format!("`ss -ltnp sport = :{port}` shows who has it; stop that, or let it listen on 127.0.0.1 only")
 }
 
 /// The smallest number that neither a set nor anybody's network has, this machine's own among them.
@@ -99,4 +108,20 @@ pub(super) fn free_number(addresses: &Addresses, containers: &[Container], inven
             )
             .into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_not_to_be_had_comes_with_the_way_out() {
+        let taken = way_out(&Error::from(ErrorKind::AddrInUse), 3306);
+        assert!(taken.contains("`ss -ltnp sport = :3306`"), "{taken}");
+        let forbidden = way_out(&Error::from(ErrorKind::PermissionDenied), 80);
+        assert!(forbidden.contains("port 80:") && forbidden.contains("`podfarm hostdns install`"), "{forbidden}");
+        assert!(!forbidden.contains("ss -ltnp"), "nobody has it: {forbidden}");
+    }
 }
