@@ -29,7 +29,7 @@ WHILE_ASKED = '"$@" & echo $!; cat >/dev/null; kill $!; wait'
 class Cpu(Quiet):
     """One wiki. It is private, so that no job asks the web server: all that works is the dump and its database."""
 
-    TEXT = f"wikis:\n  {WIKI}: {{pages: 1600, private: true}}\n"
+    TEXT = f"wikis:\n  {WIKI}: {{pages: 5000, private: true}}\n"
     SETS = [SET]
     PARTS = ["cpu_of_dump"]
 

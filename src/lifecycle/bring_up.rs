@@ -36,7 +36,7 @@ pub struct Up {
 pub fn up(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> {
     let _lock = session.lock_set(name)?;
     let mut report = Report::default();
-    let endpoints = bring(session, name, Goal::Running, From::WhatThereIs, &mut report)?;
+    let endpoints = bring(session, name, Goal::Running, Before::Kept, &mut report)?;
     wait(session, name, endpoints, options, &mut report)?;
     Ok(report)
 }
@@ -48,7 +48,7 @@ pub fn up(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> 
 pub fn create(session: &Session<'_>, name: &SetName) -> Result<Report> {
     let _lock = session.lock_set(name)?;
     let mut report = Report::default();
-    bring(session, name, Goal::Created, From::WhatThereIs, &mut report)?;
+    bring(session, name, Goal::Created, Before::Kept, &mut report)?;
     Ok(report)
 }
 
@@ -97,29 +97,28 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     prepare(session, &ingredients, &session.podman.inventory()?, Until::Seeded, &mut report)?;
     discard::members(session, name, &containers, "edits are in it", &mut report)?;
     let goal = if running { Goal::Running } else { Goal::Created };
-    let endpoints = bring(session, name, goal, From::Nothing, &mut report)?;
+    let endpoints = bring(session, name, goal, Before::Gone, &mut report)?;
     if running {
         wait(session, name, endpoints, options, &mut report)?;
     }
     Ok(report)
 }
 
-/// What a set's members and their data are to be like before a goal is reached.
+/// What has become of the members that there were, and of their data.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum From {
-    /// As they are.
-    WhatThereIs,
-    /// Gone. In a dry run they still exist, and count as gone.
-    Nothing,
+enum Before {
+    Kept,
+    /// Thrown away. In a dry run they still exist, and count as gone.
+    Gone,
 }
 
 /// Does what is missing between a set's state and a goal, and says where its members can then be reached.
-fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut from: From, report: &mut Report) -> Result<Vec<Endpoint>> {
+fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, report: &mut Report) -> Result<Vec<Endpoint>> {
     check_tools()?;
     let ingredients = Ingredients::load(session, name)?;
-    if from == From::WhatThereIs && discard::was_interrupted(session, name) {
+    if before == Before::Kept && discard::was_interrupted(session, name) {
         discard::members(session, name, &session.podman.containers()?, "podfarm was killed while it threw it away", report)?;
-        from = From::Nothing;
+        before = Before::Gone;
     }
     // One question to podman tells that a set is up. One that has no folder is not: then all are asked at the same time, but
     // for its secrets, which are replaced where a killed podfarm has left some.
@@ -134,7 +133,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut from: From, repo
     if existing.number.is_some() {
         asked = None; // somebody has removed the folder of a set that there is: its secrets are in use
     }
-    if let (Some(number), Some(seed), From::WhatThereIs) = (existing.number, &existing.seed, from) {
+    if let (Some(number), Some(seed), Before::Kept) = (existing.number, &existing.seed, before) {
         seeds::check_there(name, Some(seed))?;
         let desired = resolved(session, &ingredients, &existing, number, seed)?;
         if plan::is_up(&desired, &containers) {
@@ -151,7 +150,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut from: From, repo
     }
     let mut inventory = asked.unwrap_or_default();
     existing = existing.or_of_ground(&inventory, name);
-    let kept = existing.seed.clone().filter(|_| from == From::WhatThereIs);
+    let kept = existing.seed.clone().filter(|_| before == Before::Kept);
     if let Some(seed) = &kept {
         seeds::check_there(name, Some(seed))?;
         seeds::check_fits(session, &ingredients, seed)?;
@@ -176,7 +175,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut from: From, repo
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
     let endpoints = endpoints(&desired);
     check_ports(&endpoints, &containers)?;
-    if from == From::Nothing {
+    if before == Before::Gone {
         plan::forget_members(name, &mut containers, &mut inventory);
     }
     let mut stages = plan::bring_up(&desired, goal, &containers, &inventory);
