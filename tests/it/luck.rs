@@ -1,8 +1,9 @@
-//! Bad luck in the middle of a dump: what was reached stays, what failed says why, and the next run goes on.
+//! Bad luck, in the middle of a dump mostly: what was reached stays, what failed says why, and the next run goes on.
 
 use crate::dumps::jobs;
 use crate::ran::Ran;
-use crate::sandbox::{Sandbox, podman};
+use crate::sandbox::{SMALL, Sandbox, podman};
+use crate::topology::until;
 
 /// A folder that is small: a file system of its own, where podman and the containers it starts see it.
 struct Small {
@@ -106,4 +107,27 @@ fn a_database_that_is_killed() {
     }
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
+}
+
+#[test]
+fn php_that_hangs() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("hangs", SMALL);
+    sandbox.run(&["up", &set]).ok();
+    let health = || {
+        let status = sandbox.status(&set);
+        let members = status["members"].as_array().expect("a list");
+        let php = members.iter().find(|member| member["name"] == "php").unwrap_or_else(|| panic!("no php in {status}"));
+        php["health"].as_str().expect("text").to_owned()
+    };
+    let signal = |name: &str| {
+        let workers = "for at in /proc/[0-9]*; do [ \"$(cat $at/comm)\" = php-fpm ] && kill -$0 ${at#/proc/}; done; true";
+        sandbox.run(&["exec", &set, "php", "sh", "-c", workers, name]).ok();
+    };
+    assert_eq!(health(), "ready");
+    signal("STOP");
+    until("php-fpm hangs", || health().starts_with("not ready: php-fpm does not answer"));
+    signal("CONT");
+    until("php-fpm answers again", || health() == "ready");
+    sandbox.run(&["destroy", &set]).ok();
 }
