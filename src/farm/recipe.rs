@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::seed::{self, SeedPlan, WikiSeed};
-use super::worker::{Container, Mounted, Worker, import_mount};
+use super::worker::{Container, Worker, import_mount};
 use crate::image::{Image, digest};
 use crate::paths::Paths;
 use crate::podman::argv;
+use crate::podman::mount::Mounted;
 use crate::process::Argv;
 use crate::set::Set;
 use crate::source::Tree;

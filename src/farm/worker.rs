@@ -1,10 +1,11 @@
 //! One wiki's seeding: the container it happens in, and what that says of its progress. templates/seed/seed-wiki is what runs there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use serde::Deserialize;
 
+use crate::podman::mount::Mounted;
 use crate::podman::{Podman, argv};
 use crate::process::{Argv, CommandError};
 use crate::progress::Progress;
@@ -17,43 +18,6 @@ const CAPABILITIES: &[&str] = &["CHOWN", "DAC_OVERRIDE", "FOWNER"];
 
 /// What the label says that all containers of seeding have: [`super::recipe::Recipe::id`].
 pub(super) const LABEL: &str = "podfarm.seeding";
-
-/// A folder or file of the host, and where a container sees it.
-pub(super) struct Mounted {
-    pub from: PathBuf,
-    pub at: String,
-    pub read_only: bool,
-}
-
-impl Mounted {
-    pub(super) fn new(from: impl Into<PathBuf>, at: impl Into<String>) -> Self {
-        Self { from: from.into(), at: at.into(), read_only: false }
-    }
-
-    pub(super) fn read_only(from: impl Into<PathBuf>, at: impl Into<String>) -> Self {
-        Self { read_only: true, ..Self::new(from, at) }
-    }
-
-    /// podman's option: one of its two forms cannot have a colon in a path, the other no comma.
-    ///
-    /// # Errors
-    /// Where the path has both.
-    pub(super) fn option(&self) -> Result<[String; 2]> {
-        let from = self.from.to_str().with_context(|| format!("{}: podman takes only names in UTF-8", self.from.display()))?;
-        let has = |character| from.contains(character) || self.at.contains(character);
-        match (has(':'), has(',')) {
-            (false, _) => {
-                let mode = if self.read_only { ":ro" } else { "" };
-                Ok(["--volume".to_owned(), format!("{from}:{}{mode}", self.at)])
-            }
-            (true, false) => {
-                let mode = if self.read_only { ",readonly=true" } else { "" };
-                Ok(["--mount".to_owned(), format!("type=bind,source={from},destination={}{mode}", self.at)])
-            }
-            (true, true) => Err(anyhow!("{from}: podman cannot mount a path with both a comma and a colon in it: rename it")),
-        }
-    }
-}
 
 /// A container of seeding: no network, and nothing of the host's but what is mounted.
 pub(super) struct Container<'a> {
@@ -184,12 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn paths_with_a_colon_are_mounted_too() {
+    fn import_files_with_a_colon_are_mounted_too() {
         let option = import_mount(1, Path::new("/d/2026-11-01T00:00.xml")).option().unwrap();
         assert_eq!(
             option[1],
             "type=bind,source=/d/2026-11-01T00:00.xml,destination=/import/1-2026-11-01T00:00.xml,readonly=true"
         );
-        assert!(import_mount(1, Path::new("/d/a,b:c.xml")).option().is_err());
     }
 }

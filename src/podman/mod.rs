@@ -2,6 +2,7 @@
 
 pub mod argv;
 mod machine;
+pub mod mount;
 pub mod observe;
 pub mod orphans;
 

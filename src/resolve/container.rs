@@ -10,6 +10,7 @@ use super::placeholder::entrypoint_arguments;
 use super::{Draft, World, set_labels};
 use crate::desired::{Member, label, ports_label, secret_prefix};
 use crate::podman::argv::label_options;
+use crate::podman::mount::Mounted;
 use crate::role::Mount;
 use crate::set::{MemberName, Set};
 
@@ -33,20 +34,21 @@ pub(super) fn mount_folders(mount: &Mount, set: &Set, member: &MemberName, world
     }
 }
 
-/// The `--volume` values of a mount.
-fn volumes(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> Vec<String> {
+/// What a mount comes to.
+fn mounted(mount: &Mount, set: &Set, member: &MemberName, world: &World<'_>) -> Vec<Mounted> {
     let folders = mount_folders(mount, set, member, world);
-    let shown = |index: usize| folders[index].display();
+    let inside = |at: &Path| at.display().to_string();
     match mount {
-        Mount::Own { at, .. } | Mount::Shared { at, read_only: false, .. } => vec![format!("{}:{}", shown(0), at.display())],
-        Mount::Shared { at, read_only: true, .. } | Mount::Farm { at } => vec![format!("{}:{}:ro", shown(0), at.display())],
+        Mount::Own { at, .. } | Mount::Shared { at, read_only: false, .. } => vec![Mounted::new(&folders[0], inside(at))],
+        Mount::Shared { at, read_only: true, .. } | Mount::Farm { at } => vec![Mounted::read_only(&folders[0], inside(at))],
         Mount::Sources { at } => {
-            world.trees.iter().map(|(name, path)| format!("{}:{}/{name}:ro", path.display(), at.display())).collect()
+            let trees = world.trees.iter();
+            trees.map(|(name, path)| Mounted::read_only(path, format!("{}/{name}", at.display()))).collect()
         }
-        Mount::Dumps { at } => world.dumps.iter().map(|path| format!("{}:{}:ro", path.display(), at.display())).collect(),
+        Mount::Dumps { at } => world.dumps.iter().map(|path| Mounted::read_only(*path, inside(at))).collect(),
         Mount::Seed { name, at } => {
             let seed = world.seed.map(|seed| seed.join(name)).unwrap_or_default();
-            vec![format!("{}:{}:O,upperdir={},workdir={}", seed.display(), at.display(), shown(0), shown(1))]
+            vec![Mounted::under(seed, inside(at), &folders[0], &folders[1])]
         }
     }
 }
@@ -105,10 +107,14 @@ pub(super) fn arguments(
     for port in &member.ports {
         option("--publish", format!("{}:{}:{}", member.published, port.published, port.port));
     }
-    option("--volume", format!("{}:/etc/hosts:ro", folder.join("hosts").display()));
-    option("--volume", format!("{}:/run/podfarm/authorized_keys:ro", world.paths.data.join("ssh/id_ed25519.pub").display()));
-    for volume in draft.mounts.iter().flat_map(|mount| volumes(mount, set, &member.name, world)) {
-        option("--volume", volume);
+    let common = [
+        Mounted::read_only(folder.join("hosts"), "/etc/hosts"),
+        Mounted::read_only(world.paths.data.join("ssh/id_ed25519.pub"), "/run/podfarm/authorized_keys"),
+    ];
+    let own = draft.mounts.iter().flat_map(|mount| mounted(mount, set, &member.name, world));
+    for mounted in common.into_iter().chain(own) {
+        let [form, value] = mounted.option()?;
+        option(&form, value);
     }
     for (name, owner) in secrets_of(draft) {
         option("--secret", format!("{}{name},target={name},uid={owner},mode=0400", secret_prefix(&set.name)));

@@ -9,6 +9,7 @@ mod submodules;
 mod version;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -18,6 +19,7 @@ use crate::image::digest;
 use crate::lock::Lock;
 use crate::paths::Paths;
 use crate::podman::Podman;
+use crate::podman::mount::Mounted;
 use crate::process::Argv;
 use crate::progress::Progress;
 use crate::set::{Archive, Set, Source, SourceName};
@@ -26,6 +28,9 @@ pub use version::{mediawiki_version, schema_version};
 
 /// Changes when the way trees are made from sources does.
 const FORMAT: &[u8] = b"1";
+
+/// The libraries that MediaWiki needs, which are no part of its own repository.
+const LIBRARIES: &str = "vendor/autoload.php";
 
 /// What a source is used as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +51,7 @@ impl Contents {
     /// By these it is known.
     fn parts(self) -> &'static [&'static str] {
         match self {
-            Self::MediaWiki => &["includes/Defines.php", "index.php", "maintenance"],
+            Self::MediaWiki => &["includes/Defines.php", "index.php", "maintenance", LIBRARIES],
             Self::Dumps => &["xmldumps-backup/worker.py", "xmldumps-backup/defaults.conf", "xmldumps-backup/dumps"],
         }
     }
@@ -115,18 +120,41 @@ fn check_folder(folder: &Path, tree: &Tree, set: &Set) -> Result<()> {
         let hint = format!("write where {}'s code is", contents.name());
         return Err(set.wrong(&at, &format!("there is no folder {}", folder.display()), &hint));
     }
-    if let Some(lacking) = contents.parts().iter().find(|part| !folder.join(part).exists()) {
-        let what = format!("{} is no {}: it has no {lacking}", folder.display(), contents.name());
-        return Err(set.wrong(&at, &what, contents.hint()));
+    if let Err(error) = Mounted::read_only(folder, "/").option() {
+        return Err(set.wrong(&at, &error.to_string(), "rename it"));
     }
-    if contents == Contents::MediaWiki && !folder.join("vendor/autoload.php").exists() {
-        return Err(set.wrong(
-            &at,
-            "this MediaWiki has no vendor/autoload.php, so the libraries it needs are missing",
-            "take a commit of a release branch, which has vendor as a submodule; or run `composer install --no-dev` in a checkout, and use that as {path: FOLDER}",
-        ));
+    match contents.parts().iter().find(|part| !folder.join(part).exists()) {
+        Some(&LIBRARIES) => {
+            return Err(set.wrong(
+                &at,
+                &format!("this MediaWiki has no {LIBRARIES}, so the libraries it needs are missing"),
+                "take a commit of a release branch, which has vendor as a submodule; or run `composer install --no-dev` in a checkout, and use that as {path: FOLDER}",
+            ));
+        }
+        Some(lacking) => {
+            let what = format!("{} is no {}: it has no {lacking}", folder.display(), contents.name());
+            return Err(set.wrong(&at, &what, contents.hint()));
+        }
+        None => {}
+    }
+    if let Some(closed) = contents.parts().iter().find_map(|part| closed(folder, part)) {
+        let what = format!("members cannot read {}: their users are others to this machine", closed.display());
+        return Err(set.wrong(&at, &what, &format!("chmod -R o+rX {}", shell_words::quote(&folder.to_string_lossy()))));
     }
     Ok(())
+}
+
+/// What keeps others from a part of a folder: the folder itself, one in it, or the part. Whatever the folder lies in does not.
+fn closed(folder: &Path, part: &str) -> Option<PathBuf> {
+    let path = folder.join(part);
+    let way: Vec<_> = path.ancestors().take_while(|path| path.starts_with(folder)).collect();
+    let is_closed = |path: &&&Path| {
+        fs::metadata(path).is_ok_and(|about| {
+            let needed = if about.is_dir() { 0o005 } else { 0o004 };
+            about.permissions().mode() & needed != needed
+        })
+    };
+    way.iter().rev().find(is_closed).map(|path| path.to_path_buf())
 }
 
 /// The keys of the set file under which a source stands.
@@ -207,7 +235,7 @@ mod tests {
     }
 
     fn set_with(source: &Path) -> Set {
-        let text = format!("sources:\n  mw: {{path: {}}}\nwikis: {{}}\n", source.display());
+        let text = format!("sources:\n  mw: {{path: \"{}\"}}\nwikis: {{}}\n", source.display());
         crate::set::parse(&"demo".parse().unwrap(), Some(Path::new("/sets/demo.yaml")), &text).unwrap()
     }
 
@@ -244,17 +272,51 @@ mod tests {
         assert!(error.to_string().contains("there is no folder /nowhere/at/all"), "{error}");
     }
 
+    /// What makes a folder a MediaWiki.
+    fn mediawiki(folder: &Path) {
+        for path in Contents::MediaWiki.parts() {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     #[test]
     fn a_mediawiki_without_libraries_is_refused_with_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        for path in ["includes", "maintenance"] {
-            fs::create_dir(folder.path().join(path)).unwrap();
-        }
-        for path in ["includes/Defines.php", "index.php"] {
-            fs::write(folder.path().join(path), "").unwrap();
-        }
+        mediawiki(folder.path());
         let set = set_with(folder.path());
+        check(&tree(&set), &set).unwrap();
+        fs::remove_file(folder.path().join("vendor/autoload.php")).unwrap();
         let error = check(&tree(&set), &set).unwrap_err();
         assert!(hints(&error)[0].contains("composer install"), "{error}");
+    }
+
+    #[test]
+    fn a_path_that_members_cannot_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        mediawiki(folder.path());
+        let set = set_with(folder.path());
+        for (path, mode) in [("", 0o750), ("index.php", 0o640), ("includes", 0o754), ("vendor", 0o700)] {
+            let path: PathBuf = folder.path().join(path).components().collect();
+            let before = fs::metadata(&path).unwrap().permissions();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = check(&tree(&set), &set).unwrap_err();
+            assert_eq!(kind(&error), Kind::SetFile);
+            assert!(error.to_string().contains(&format!("members cannot read {}:", path.display())), "{error}");
+            assert_eq!(hints(&error)[0], format!("chmod -R o+rX {}", folder.path().display()));
+            fs::set_permissions(&path, before).unwrap();
+            check(&tree(&set), &set).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_mounted_is_refused() {
+        let folder = tempfile::Builder::new().prefix("a,b:c").tempdir().unwrap();
+        mediawiki(folder.path());
+        let set = set_with(folder.path());
+        let error = check(&tree(&set), &set).unwrap_err();
+        assert_eq!((kind(&error), hints(&error)), (Kind::SetFile, vec!["rename it"]));
     }
 }

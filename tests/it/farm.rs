@@ -216,7 +216,7 @@ fn code_that_is_being_worked_on() {
         std::fs::read_to_string(tree.join("includes/Defines.php")).is_ok_and(|text| text.contains("'1.39"))
     };
     let tree = trees.into_iter().find(is_139).expect("the package's tree").display().to_string();
-    let mine = sandbox.at("mediawiki");
+    let mine = sandbox.at("mediawiki:1.39"); // podman's usual form of a mount has no colon in a path
     run("cp", &["--recursive", &tree, &mine.display().to_string()]).ok();
     let set =
         sandbox.set("path", &format!("sources:\n  mine: {{path: {}}}\nwikis:\n  wiki: {{mediawiki: mine}}\n", mine.display()));
@@ -239,4 +239,8 @@ fn code_that_is_being_worked_on() {
     assert!(status == 200 && page.contains("Edited code") && page.contains("Edited message"), "{status}");
     // The tree is the user's: nothing in a member can write to it.
     sandbox.run(&["exec", &set, "php", "touch", "/srv/mediawiki/mine/new"]).status(1).stderr_has("Read-only");
+    run("chmod", &["go-rwx", &mine.join("includes").display().to_string()]).ok();
+    let refused =
+        sandbox.run(&["up", &set]).status(3).stderr_has(&format!("sets/{set}.yaml:2: sources.mine: members cannot read"));
+    refused.stderr_has("hint: chmod -R o+rX");
 }
