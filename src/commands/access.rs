@@ -1,6 +1,7 @@
 //! open, shell, exec and cp: getting at members.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -92,18 +93,29 @@ fn run_inside(argv: &Argv) -> Result<Outcome> {
 }
 
 pub fn copy(session: &Session<'_>, arguments: &Cp) -> Result<()> {
-    let place = |written: &str| -> Result<String> {
-        // As scp has it: a colon after the first slash is part of a path here.
-        match written.split_once(':').filter(|(name, _)| !name.contains('/')) {
-            Some((name, path)) => Ok(format!("{}:{path}", member(session, &arguments.set, name)?.name())),
-            None => Ok(std::path::absolute(written)?.display().to_string()),
-        }
-    };
-    let inside = |written: &str| written.split_once(':').is_some_and(|(name, _)| !name.contains('/'));
-    if !inside(&arguments.from) && !inside(&arguments.to) {
-        return Err(Failure::new(Kind::Usage, "neither path is inside of a member")
-            .hint("write one of them as MEMBER:PATH")
-            .into());
+    let sides = [&arguments.from, &arguments.to].map(|written| member_and_path(written));
+    let refused = |why: &str| Failure::new(Kind::Usage, why).hint("write MEMBER:PATH, such as mw:/tmp/, and . for this folder");
+    if sides.iter().any(|(_, path)| path.is_empty()) {
+        return Err(refused("a path is empty").into());
     }
-    session.podman.output(&argv::copy(&place(&arguments.from)?, &place(&arguments.to)?), Input::Nothing).map(drop)
+    if sides.iter().all(|(member, _)| member.is_none()) {
+        return Err(refused("neither path is inside of a member").into());
+    }
+    let place = |(name, path): (Option<&str>, &str)| -> Result<String> {
+        Ok(match name {
+            Some(name) => format!("{}:{path}", member(session, &arguments.set, name)?.name()),
+            // For podman nothing is a container's that begins with a dot or a slash; and how it ends counts: `/.` is the contents.
+            None => Path::new(".").join(path).display().to_string(),
+        })
+    };
+    let [from, to] = sides;
+    session.podman.output(&argv::copy(&place(from)?, &place(to)?), Input::Nothing).map(drop)
+}
+
+/// As scp has it: a colon after the first slash is part of a path here.
+fn member_and_path(written: &str) -> (Option<&str>, &str) {
+    match written.split_once(':').filter(|(name, _)| !name.contains('/')) {
+        Some((name, path)) => (Some(name), path),
+        None => (None, written),
+    }
 }
