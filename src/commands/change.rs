@@ -53,12 +53,14 @@ pub fn run(mut session: Session<'_>, command: Command, ui: &Ui) -> Result<()> {
 
 /// Does something with each set: one's failure does not keep the others from being done.
 pub(super) fn each(sets: &cli::Sets, ui: &Ui, mut verb: impl FnMut(&SetName) -> Result<()>) -> Result<()> {
-    let mut failures: Vec<_> = sets.sets.iter().filter_map(|set| Some((set, verb(set).err()?))).collect();
-    let Some((last_set, last)) = failures.pop() else { return Ok(()) };
-    for (set, error) in &failures {
-        ui.error(&anyhow::anyhow!("set {set}: {error:#}"));
-    }
-    Err(if sets.sets.len() > 1 { last.context(format!("set {last_set}")) } else { last })
+    let failure = |set| {
+        let error = verb(set).err()?;
+        Some(if sets.sets.len() > 1 { error.context(format!("set {set}")) } else { error })
+    };
+    let mut failures: Vec<_> = sets.sets.iter().filter_map(failure).collect();
+    let Some(last) = failures.pop() else { return Ok(()) };
+    failures.iter().for_each(|failure| ui.error(failure));
+    Err(last)
 }
 
 /// The steps as what a shell would take; what podfarm does itself is a comment.

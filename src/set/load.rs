@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::yaml::{SetFile, WikiFile};
 use super::{Member, MemberName, Set, SetName, Source, SourceName, Wiki, WikiName};
@@ -26,7 +26,7 @@ pub struct Found {
 pub fn load(name: &SetName, paths: &Paths) -> Result<Set> {
     let found = find(name, paths)?;
     let text = match &found.file {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("{}: cannot be read", file.display()))?,
+        Some(file) => std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?,
         None => builtin::set(name.as_str()).expect("find said it is built in").to_owned(),
     };
     parse(name, found.file.as_deref(), &text)
@@ -37,18 +37,36 @@ pub fn load(name: &SetName, paths: &Paths) -> Result<Set> {
 /// # Errors
 /// [`Kind::Usage`] where there is none of that name.
 pub fn find(name: &SetName, paths: &Paths) -> Result<Found> {
-    list(paths).into_iter().find(|found| found.name == *name).ok_or_else(|| {
-        let known: Vec<_> = list(paths).iter().map(|found| found.name.to_string()).collect();
-        Failure::new(Kind::Usage, format!("there is no set named {name}"))
-            .hint(format!("known sets: {}; `podfarm init {name}` writes a new one", known.join(", ")))
-            .into()
-    })
+    let sets = list(paths);
+    if let Some(found) = sets.iter().find(|found| found.name == *name) {
+        return Ok(found.clone());
+    }
+    let failure = Failure::new(Kind::Usage, format!("there is no set named {name}"));
+    let nearly = folders(paths).map(|folder| folder.join(format!("{name}.yml"))).into_iter().find(|file| file.exists());
+    Err(match nearly {
+        Some(file) => failure.hint(format!("{} has to be called {name}.yaml", file.display())),
+        None => {
+            let known: Vec<_> = sets.iter().map(|found| found.name.as_str()).collect();
+            failure.hint(format!("known sets: {}; `podfarm init {name}` writes a new one", known.join(", ")))
+        }
+    }
+    .into())
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Kind::SetFile, format!("{}: cannot be read: {error}", file.display()))
+        .hint("a set file is a text in YAML; `podfarm init` writes a commented example")
+}
+
+/// Where set files lie, the first that counts first.
+fn folders(paths: &Paths) -> [PathBuf; 2] {
+    [PathBuf::from("sets"), paths.config.join("sets")]
 }
 
 /// All sets there are files of, each name once, by name.
 pub fn list(paths: &Paths) -> Vec<Found> {
     let mut sets = BTreeMap::new();
-    for folder in [PathBuf::from("sets"), paths.config.join("sets")] {
+    for folder in folders(paths) {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries.flatten() {
             let file = entry.path();

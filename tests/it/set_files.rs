@@ -237,3 +237,35 @@ fn services_count_and_not_the_names_of_roles() {
     own("provides: [fcgi], needs: [luck]");
     sandbox.run(&["plan", &set]).status(3).stderr_has("own cannot work without a member that provides luck");
 }
+
+#[test]
+fn a_set_file_that_cannot_be_read() {
+    let sandbox = Sandbox::new();
+    let binary = sandbox.set("binary", "");
+    sandbox.write(&format!("sets/{binary}.yaml"), b"\xff\xfe\x00");
+    let folder = sandbox.set("folder", "");
+    let path = sandbox.at(&format!("sets/{folder}.yaml"));
+    std::fs::remove_file(&path).expect("a file");
+    std::fs::create_dir(&path).expect("a folder");
+    for (set, why) in [(binary, "did not contain valid UTF-8"), (folder, "Is a directory")] {
+        let ran = sandbox.run(&["plan", &set]).status(3).stderr_has(&format!("sets/{set}.yaml: cannot be read: "));
+        ran.stderr_has(why).stderr_has("hint: a set file is a text in YAML");
+    }
+}
+
+#[test]
+fn a_set_file_with_another_suffix() {
+    let sandbox = Sandbox::new();
+    sandbox.write("sets/mine.yml", "wikis: {a: {}}\n");
+    let ran = sandbox.run(&["plan", "mine"]).status(2);
+    ran.stderr_has("there is no set named mine").stderr_has("hint: sets/mine.yml has to be called mine.yaml");
+}
+
+#[test]
+fn of_several_sets_each_is_told_what_to_do() {
+    let sandbox = Sandbox::new();
+    let wrong = sandbox.set("wrong", "wikis:\n  a: {mediawiki: mw-x}\n");
+    let ran = sandbox.run(&["plan", &wrong, "nosuchset", "demo"]).status(2);
+    let ran = ran.stderr_has(&format!("error: set {wrong}\n  because ")).stderr_has("hint: add it under sources:");
+    ran.stderr_has("error: set nosuchset\n  because there is no set named nosuchset").stderr_has("hint: known sets: demo");
+}
