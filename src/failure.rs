@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use anyhow::Result;
+
 /// The kinds of failure a caller can tell apart by the exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -80,6 +82,18 @@ fn failures(error: &anyhow::Error) -> Vec<&Failure> {
     found
 }
 
+/// One error of several, which tells them all, each on a line of its own; its kind and hints are the first one's.
+///
+/// # Errors
+/// That one, where there are any.
+pub fn join(mut errors: Vec<anyhow::Error>) -> Result<()> {
+    if errors.len() < 2 {
+        return errors.pop().map_or(Ok(()), Err);
+    }
+    let all: Vec<_> = errors.iter().map(|error| format!("{error:#}")).collect();
+    Err(errors.swap_remove(0).context(all.join("\n")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +108,16 @@ mod tests {
             assert_eq!((kind(&error), hints(&error)), (Kind::Machine, vec!["install it"]), "{error:#}");
         }
         assert_eq!(kind(&anyhow!("no")), Kind::Failed);
+    }
+    #[test]
+    fn of_several_all_are_told_and_the_first_counts() {
+        let failure = |kind, message| anyhow::Error::from(Failure::new(kind, message).hint("do it")).context("wiki a");
+        assert!(join(Vec::new()).is_ok());
+        let one = join(vec![failure(Kind::Machine, "no podman")]).unwrap_err();
+        assert_eq!(format!("{one:#}"), "wiki a: no podman");
+        let several = join(vec![failure(Kind::Machine, "no podman"), anyhow!("second"), failure(Kind::Usage, "third")]);
+        let several = several.unwrap_err();
+        assert_eq!(several.to_string(), "wiki a: no podman\nsecond\nwiki a: third");
+        assert_eq!((kind(&several), hints(&several)), (Kind::Machine, vec!["do it"]));
     }
 }

@@ -21,7 +21,7 @@ use super::seed::{ABOUT, SeedPlan, WikiSeed, folder};
 use super::worker::LABEL;
 use super::{Rendered, remove_tree};
 use crate::builtin;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, join};
 use crate::image::{Image, digest};
 use crate::lock::Lock;
 use crate::paths::Paths;
@@ -114,12 +114,7 @@ impl Builder<'_> {
         // The longest first: then the short ones fill the time in which it keeps one core busy.
         wikis.sort_by_key(|wiki| std::cmp::Reverse(self.size(wiki)));
         let results = self.watching_space(|| side_by_side(&wikis, cores(), |wiki| self.seed_wiki(wiki)))?;
-        let mut errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-        if !errors.is_empty() {
-            let first = errors.remove(0);
-            let others: String = errors.iter().map(|error| format!("\n{error:#}")).collect();
-            return Err(if others.is_empty() { first } else { anyhow!("{first:#}{others}") });
-        }
+        join(results.into_iter().filter_map(Result::err).collect())?;
         self.stop_databases()?;
         self.gather_files()?;
         self.finish()

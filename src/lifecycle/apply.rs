@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 
 use super::{Report, Session, secrets};
+use crate::failure::join;
 use crate::farm;
 use crate::plan::{Stage, Step, Work};
 use crate::process::{Input, side_by_side};
@@ -67,22 +68,6 @@ pub(super) fn apply(
         }
     }
     join(errors)
-}
-
-/// One error of several: the first keeps its kind and hints, the others are told after it.
-///
-/// # Errors
-/// That one, where there are any.
-pub(super) fn join(mut errors: Vec<anyhow::Error>) -> Result<()> {
-    if errors.is_empty() {
-        return Ok(());
-    }
-    let first = errors.remove(0);
-    if errors.is_empty() {
-        return Err(first);
-    }
-    let others: Vec<_> = errors.iter().map(|error| format!("{error:#}")).collect();
-    Err(first.context(format!("{} steps failed; besides the first: {}", others.len() + 1, others.join("; "))))
 }
 
 fn perform(session: &Session<'_>, step: &Step, native: &dyn Native) -> Result<()> {

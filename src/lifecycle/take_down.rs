@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::apply::{NoNative, OnFailure, apply, join};
+use super::apply::{NoNative, OnFailure, apply};
 use super::prepare::Ingredients;
 use super::{Report, Session, discard};
 use crate::desired::label;
+use crate::failure::join;
 use crate::farm;
 use crate::image;
 use crate::plan::{self, Step, Work};
