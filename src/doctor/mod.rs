@@ -2,11 +2,11 @@
 //!
 //! What can be tried is tried, instead of reading versions: a container is started, a port reached, a name resolved.
 
+mod leftovers;
 mod network;
 mod podman;
 mod trial;
 
-use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -14,12 +14,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::addresses::Addresses;
-use crate::desired::label;
 use crate::lifecycle::Session;
-use crate::paths::Paths;
-use crate::podman::{Inventory, Parts, argv, observe::Container};
+use crate::podman::{Parts, argv};
 use crate::process::{Argv, Input, Runner, find_program};
-use crate::{hostdns, ssh};
+
+pub use leftovers::dead_sets;
 
 /// Room for a base, five images and a farm's seeds, in bytes.
 const ROOM: u64 = 6 << 30;
@@ -73,7 +72,7 @@ pub fn examine(session: &Session<'_>, addresses: Addresses) -> Vec<Finding> {
             findings.push(trial::finding(session, addresses));
             match session.podman.containers_and(Parts::ALL) {
                 Ok((containers, inventory)) => {
-                    findings.push(leftovers(&containers, &inventory, &session.paths));
+                    findings.push(leftovers::finding(session, &containers, &inventory));
                     findings.push(network::addresses(session, addresses, &containers, &inventory));
                 }
                 Err(error) => findings.push(Finding::new("leftovers", Verdict::Note, format!("{error}"))),
@@ -135,33 +134,6 @@ fn room(folder: &Path) -> Finding {
         .mend("podfarm remove SET for sets you do not need; podman image prune")
 }
 
-fn leftovers(containers: &[Container], inventory: &Inventory, paths: &Paths) -> Finding {
-    let dead = dead_sets(containers, inventory, paths);
-    if dead.is_empty() {
-        return Finding::new("leftovers", Verdict::Good, "none");
-    }
-    Finding::new("leftovers", Verdict::Note, format!("of sets that have no members: {}", dead.join(", ")))
-        .mend(format!("podfarm destroy {}", dead.join(" ")))
-}
-
-/// Sets of which there is something, but no container.
-pub fn dead_sets(containers: &[Container], inventory: &Inventory, paths: &Paths) -> Vec<String> {
-    let labels = inventory.pods.iter().map(|pod| &pod.labels).chain(inventory.networks.iter().map(|network| &network.labels));
-    let mut sets: Vec<String> = labels.filter_map(|labels| labels.get(label::SET).cloned()).collect();
-    let secret = |name: &String| Some(name.strip_prefix("podfarm.")?.split('.').next()?.to_owned());
-    sets.extend(inventory.secrets.iter().filter_map(secret));
-    for folder in [paths.data.join("sets"), hostdns::folder(paths), ssh::folder(paths)] {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        // A file that is just being written has a name that no set can have.
-        sets.extend(names.filter(|name| name.parse::<crate::set::SetName>().is_ok()));
-    }
-    sets.sort();
-    sets.dedup();
-    sets.retain(|set| !containers.iter().any(|container| container.label(label::SET) == Some(set)));
-    sets
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,18 +142,5 @@ mod tests {
     fn a_clock_that_stood_still_is_seen() {
         assert_eq!(clock(SystemTime::UNIX_EPOCH).verdict, Verdict::Bad);
         assert_eq!(clock(SystemTime::now()).verdict, Verdict::Good);
-    }
-
-    #[test]
-    fn what_is_left_of_a_set_without_members_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("sets/left")).unwrap();
-        fs::create_dir_all(folder.path().join("names")).unwrap();
-        fs::write(folder.path().join("names/named"), "").unwrap();
-        fs::write(folder.path().join("names/#half#"), "").unwrap();
-        let paths = Paths { config: folder.path().into(), data: folder.path().into(), cache: "/".into(), locks: "/".into() };
-        let inventory =
-            Inventory { secrets: vec!["podfarm.gone.db-wiki".to_owned(), "other".to_owned()], ..Inventory::default() };
-        assert_eq!(dead_sets(&[], &inventory, &paths), ["gone", "left", "named"]);
     }
 }

@@ -9,11 +9,17 @@ use std::time::{Duration, Instant};
 use super::{Finding, Verdict};
 use crate::addresses::Addresses;
 use crate::lifecycle::Session;
-use crate::podman::argv;
+use crate::lock::Lock;
+use crate::paths::Paths;
+use crate::podman::{Parts, argv, observe::Container, orphans};
 use crate::process::Input;
 
 /// The port that is published, on an address that no set has.
 const PORT: u16 = 27077;
+/// What the container and the network of a trial are known by.
+const LABEL: &str = "podfarm.trial";
+/// The lock of whoever tries, for there is one such port.
+const LOCK: &str = "trial";
 
 /// Starts a container with an address and a published port, and reaches it. Its root is a folder with one program in it,
 /// the one podman itself uses for pods, so that no image is needed.
@@ -32,7 +38,19 @@ pub(super) fn finding(session: &Session<'_>, addresses: Addresses) -> Finding {
     }
 }
 
+/// Containers of trials that a killed podfarm did not end.
+///
+/// # Errors
+/// Where the lock file cannot be made.
+pub(super) fn abandoned<'a>(containers: &'a [Container], paths: &Paths) -> anyhow::Result<Vec<&'a Container>> {
+    let ours: Vec<_> = containers.iter().filter(|container| container.label(LABEL).is_some()).collect();
+    let at_work = !ours.is_empty() && Lock::try_take(&paths.lock(LOCK))?.is_none();
+    Ok(if at_work { Vec::new() } else { ours })
+}
+
 fn try_container(session: &Session<'_>, addresses: Addresses, program: &Path) -> anyhow::Result<Duration> {
+    let _lock = Lock::take(&session.paths.lock(LOCK), "the trial of this machine", session.progress)?;
+    remove_earlier(session)?;
     let began = Instant::now();
     let root = tempfile::tempdir()?;
     for folder in ["proc", "sys", "dev", "run", "tmp", "etc"] {
@@ -40,31 +58,40 @@ fn try_container(session: &Session<'_>, addresses: Addresses, program: &Path) ->
     }
     fs::copy(program, root.path().join("catatonit"))?;
     let name = format!("podfarm-doctor-{}", std::process::id());
-    let network = argv::podman().args(["network", "create", "--disable-dns", "--", &name]);
+    let label = format!("{LABEL}={name}");
+    let network = argv::podman().args(["network", "create", "--disable-dns", "--label", &label, "--", &name]);
     let place = SocketAddr::from((addresses.trial(), PORT));
     let publish = format!("{place}:80");
-    let run = argv::podman().args([
-        "run",
-        "--detach",
-        "--name",
-        &name,
-        "--network",
-        &name,
-        "--publish",
-        &publish,
-        "--cap-drop",
-        "all",
-        "--rootfs",
-    ]);
-    let run = run.arg(root.path().display().to_string()).args(["/catatonit", "-P"]);
+    let run = argv::podman().args(["run", "--detach", "--name", &name, "--label", &label, "--network", &name]);
+    let run = run.args(["--publish", &publish, "--cap-drop", "all", "--rootfs"]).arg(root.path().display().to_string());
     let tried = session
         .podman
         .output(&network, Input::Nothing)
-        .and_then(|_| session.podman.output(&run, Input::Nothing))
+        .and_then(|_| session.podman.output(&run.args(["/catatonit", "-P"]), Input::Nothing))
         .and_then(|_| reach(place));
-    let _ = session.podman.output(&argv::remove(std::slice::from_ref(&name)), Input::Nothing);
-    let _ = session.podman.output(&argv::network_remove(&[name]), Input::Nothing);
-    tried.map(|()| began.elapsed())
+    let took = began.elapsed();
+    let name = [name];
+    let removed = remove(session, &name, &name);
+    tried.and(removed).map(|()| took)
+}
+
+/// Removes what a podfarm left that was killed in the middle of its trial. Only with the lock held.
+fn remove_earlier(session: &Session<'_>) -> anyhow::Result<()> {
+    orphans::SETS.wait(|| ());
+    let (containers, inventory) = session.podman.containers_and(Parts { pods: false, images: false, secrets: false })?;
+    let containers = containers.iter().filter(|container| container.label(LABEL).is_some());
+    let networks = inventory.networks.iter().filter(|network| network.labels.contains_key(LABEL));
+    let containers: Vec<_> = containers.map(|container| container.name().to_owned()).collect();
+    remove(session, &containers, &networks.map(|network| network.name.clone()).collect::<Vec<_>>())
+}
+
+/// Removes containers, and the networks they were in.
+fn remove(session: &Session<'_>, containers: &[String], networks: &[String]) -> anyhow::Result<()> {
+    let removals = [(containers, argv::remove(containers)), (networks, argv::network_remove(networks))];
+    let wanted = removals.iter().filter(|(names, _)| !names.is_empty());
+    // The second whatever becomes of the first.
+    let ended = wanted.map(|(_, removal)| session.podman.output(removal, Input::Nothing).map(drop));
+    ended.fold(Ok(()), Result::and)
 }
 
 /// Nobody listens inside: that the connection is taken, and then closed, is the answer.

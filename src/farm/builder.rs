@@ -83,6 +83,21 @@ pub fn sweep(podman: &Podman, paths: &Paths) -> Result<()> {
     Ok(())
 }
 
+/// Those of the containers in which seeds were made by podfarms that were killed.
+///
+/// # Errors
+/// Where a lock file cannot be made.
+pub fn abandoned<'a>(containers: &'a [observe::Container], paths: &Paths) -> Result<Vec<&'a observe::Container>> {
+    let mut abandoned = Vec::new();
+    for container in containers {
+        let Some(id) = container.label(LABEL) else { continue };
+        if Lock::try_take(&paths.lock(&seed_lock(id)))?.is_some() {
+            abandoned.push(container);
+        }
+    }
+    Ok(abandoned)
+}
+
 /// The lock of whoever makes the seed of this [`Recipe::id`], of which the folder's name has the beginning.
 fn seed_lock(id: &str) -> String {
     format!("seed-{}", &id[..id.len().min(ID_IN_NAMES)])
@@ -309,4 +324,26 @@ fn make_executable(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_abandoned_when_nobody_has_their_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        let paths = Paths { config: at("config"), data: at("data"), cache: at("cache"), locks: at("locks") };
+        let id = "0123456789abcdef0123456789abcdef";
+        let listed = format!(
+            r#"[{{"Id": "a", "Names": ["seeding"], "State": "running", "Labels": {{"{LABEL}": "{id}"}}}},
+                {{"Id": "b", "Names": ["other"], "State": "running", "Labels": null}}]"#
+        );
+        let containers = observe::list(&listed).unwrap();
+        let names = || abandoned(&containers, &paths).unwrap().iter().map(|container| container.name()).collect::<Vec<_>>();
+        assert_eq!(names(), ["seeding"]);
+        let _lock = Lock::try_take(&paths.lock(&seed_lock(id))).unwrap().unwrap();
+        assert!(names().is_empty());
+    }
 }

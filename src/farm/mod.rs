@@ -19,7 +19,7 @@ use anyhow::Result;
 use crate::podman::{Podman, argv};
 use crate::process::Input;
 
-pub use builder::{build, sweep};
+pub use builder::{abandoned, build, sweep};
 pub use recipe::{ROLES, commands};
 pub use render::{Hosts, Rendered, render, render_for, write};
 pub use seed::{SeedPlan, WikiSeed, check, desired, misfits};

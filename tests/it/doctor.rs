@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::machine::{fake, info};
-use crate::sandbox::{SMALL, Sandbox, which};
+use crate::sandbox::{SMALL, Sandbox, podman, which};
 
 /// What it finds, by what was looked at.
 fn findings(sandbox: &Sandbox, status: i32) -> Value {
@@ -85,4 +85,32 @@ fn a_container_that_does_not_start_is_told_with_what_podman_says() {
     let findings = findings(&sandbox, 4);
     assert!(findings["trial"]["fact"].as_str().expect("text").contains("no room in the inn"), "{findings:#}");
     sandbox.run(&["doctor"]).status(4).stderr_has("`up` cannot work on this machine: trial");
+}
+
+/// A podfarm that is killed when its podman has started a container leaves that; whoever looks next is not misled by it.
+#[test]
+fn a_killed_doctor_does_not_make_the_machine_bad() {
+    let killed = Sandbox::new();
+    let (real, left) = (which("podman").display().to_string(), killed.at("left").display().to_string());
+    let die = format!("run) '{real}' \"$@\" && echo $PODFARM_PARENT >'{left}'; exec kill -s KILL $PODFARM_PARENT ;;");
+    killed.program("podman", &format!("#!/bin/sh\ncase $1 in\n{die}\n*) exec '{real}' \"$@\" ;;\nesac\n"));
+    killed.run(&["doctor"]);
+    let name = format!("podfarm-doctor-{}", std::fs::read_to_string(&left).expect("a container was started").trim());
+    let exists = |what: &[&str]| podman(&[what, &["exists", &name]].concat()).status == 0;
+    let findings = findings(&Sandbox::new(), 0);
+    assert_eq!(findings["trial"]["verdict"], "good", "{findings:#}");
+    assert!(!exists(&["container"]) && !exists(&["network"]), "{name} is there still");
+}
+
+#[test]
+fn containers_of_killed_seeding_are_found() {
+    let sandbox = Sandbox::new();
+    let name = format!("seeding-{}", sandbox.id());
+    std::fs::create_dir(sandbox.at("root")).expect("a folder");
+    let label = format!("podfarm.seeding={name}");
+    podman(&["create", "--name", &name, "--label", &label, "--rootfs", &sandbox.at("root").display().to_string(), "/x"]).ok();
+    let findings = findings(&sandbox, 0);
+    podman(&["rm", &name]).ok();
+    let said = |key: &str| findings["leftovers"][key].as_str().expect("text").to_owned();
+    assert!(said("fact").contains(&name) && said("mend").contains("podman rm --force"), "{findings:#}");
 }
