@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::dump::Date;
 use crate::set::SetName;
 
 /// Turns a small YAML file into a running testbed of rootless podman containers, and back into nothing.
@@ -132,9 +133,9 @@ pub struct Dump {
     /// Some jobs only, separated by commas, such as xmlstubsdump,articlesdump; they are done again if they are done already
     #[arg(long, value_name = "JOB", value_delimiter = ',')]
     pub job: Vec<String>,
-    /// The run's name; today, if not given
+    /// The run's name; today (UTC), if not given
     #[arg(long, value_name = "YYYYMMDD")]
-    pub date: Option<String>,
+    pub date: Option<Date>,
     /// On this one of the snapshot hosts only
     #[arg(long, value_name = "N")]
     pub snapshot: Option<u16>,

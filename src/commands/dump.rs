@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::cli::{Dump, Format};
-use crate::dump::{self, Request, Status, Verdict};
+use crate::dump::{self, Date, Request, Status, Verdict};
 use crate::failure::{Failure, Kind};
 use crate::lifecycle::Session;
 use crate::set::{self, Set};
@@ -19,7 +19,7 @@ pub fn run(session: &Session<'_>, arguments: &Dump, ui: &Ui) -> Result<Outcome> 
     let request = Request {
         wikis: wikis(&set, &arguments.wikis)?,
         jobs: arguments.job.clone(),
-        date: arguments.date.clone(),
+        date: arguments.date.clone().unwrap_or_else(Date::today),
         snapshot: arguments.snapshot,
     };
     let verdicts = dump::run(session, &set.name, &request)?;
@@ -31,7 +31,7 @@ pub fn run(session: &Session<'_>, arguments: &Dump, ui: &Ui) -> Result<Outcome> 
     Ok(if good { 0 } else { Kind::Verdict.exit_status() })
 }
 
-/// The wikis that are named, else all; by their directories.
+/// The wikis that are named, each once, else all; by their directories.
 fn wikis(set: &Set, named: &[String]) -> Result<Vec<String>> {
     let find = |name: &String| {
         let found = set.wikis.iter().find(|(wiki, about)| wiki.as_str() == name || about.db.as_str() == name);
@@ -39,13 +39,19 @@ fn wikis(set: &Set, named: &[String]) -> Result<Vec<String>> {
         found.map(|(wiki, _)| wiki.to_string()).ok_or_else(|| {
             Failure::new(Kind::Usage, format!("set {} has no wiki {name}", set.name))
                 .hint(format!("its wikis: {}", known.join(", ")))
-                .into()
         })
     };
     if named.is_empty() {
         return Ok(set.wikis.keys().map(ToString::to_string).collect());
     }
-    named.iter().map(find).collect()
+    let mut wikis = Vec::new();
+    for name in named {
+        let wiki = find(name)?;
+        if !wikis.contains(&wiki) {
+            wikis.push(wiki);
+        }
+    }
+    Ok(wikis)
 }
 
 fn table(verdicts: &[Verdict], ui: &Ui) {

@@ -5,6 +5,7 @@ mod changed;
 #[path = "../common/mod.rs"]
 mod common;
 mod doctor;
+mod dump_hosts;
 mod dumps;
 mod extra_archive;
 mod farm;
