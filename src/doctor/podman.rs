@@ -6,9 +6,7 @@ use serde_json::Value;
 
 use super::{Finding, Verdict};
 use crate::lifecycle::Session;
-
-/// Debian's own files belong to ids up to nobody's 65534.
-const IDS: u64 = 65_536;
+use crate::podman::subids;
 
 /// One finding a fact.
 pub(super) fn findings(session: &Session<'_>, info: &Value) -> Vec<Finding> {
@@ -55,7 +53,11 @@ fn ids(info: &Value) -> Finding {
         ranges.map_or(u64::from(u32::MAX), |ranges| ranges.iter().filter_map(|range| range.get("size")?.as_u64()).sum())
     };
     let (users, groups) = (count("uidmap"), count("gidmap"));
-    let user = crate::podman::user();
-    Finding::good_if(users.min(groups) >= IDS, Verdict::Bad, "ids", format!("{users} user and {groups} group ids in containers"))
-        .mend(format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user} && podman system migrate"))
+    Finding::good_if(
+        users.min(groups) >= subids::NEEDED,
+        Verdict::Bad,
+        "ids",
+        format!("{users} user and {groups} group ids in containers"),
+    )
+    .mend(subids::give(&crate::podman::user()))
 }

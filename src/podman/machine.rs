@@ -3,11 +3,9 @@
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::LOWEST;
+use super::{LOWEST, subids};
 use crate::failure::{Failure, Kind};
-
-/// Ids that Debian's own files need, up to nobody's 65534.
-const IDS: u64 = 65_536;
+use crate::process::find_program;
 
 /// `podman info --format json`, as far as it matters here.
 #[derive(Debug, Deserialize)]
@@ -72,7 +70,8 @@ impl Machine {
                 .hint("Debian 12 and Ubuntu 24.04 have a new enough one: sudo apt-get install podman"));
         }
         let maps = self.host.id_mappings.as_ref();
-        let few = |map: Option<&Vec<Range>>| map.is_some_and(|map| map.iter().map(|range| range.size).sum::<u64>() < IDS);
+        let few =
+            |map: Option<&Vec<Range>>| map.is_some_and(|map| map.iter().map(|range| range.size).sum::<u64>() < subids::NEEDED);
         // No map at all is root's podman, which has all ids.
         if few(maps.and_then(|maps| maps.uidmap.as_ref())) || few(maps.and_then(|maps| maps.gidmap.as_ref())) {
             return Err(no_subordinate_ids(user));
@@ -96,8 +95,16 @@ impl Machine {
 
 /// A user who has no ids to give to the users of a container.
 pub fn no_subordinate_ids(user: &str) -> Failure {
-    Failure::new(Kind::Machine, format!("rootless podman has too few subordinate ids for {user}"))
-        .hint(format!("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user} && podman system migrate"))
+    Failure::new(Kind::Machine, format!("rootless podman has too few subordinate ids for {user}")).hint(subids::give(user))
+}
+
+/// A machine without the programs that give a user's subordinate ids to a container, or where they lack the right to.
+pub fn no_mapper(program: &str) -> Failure {
+    let (what, hint) = match find_program(program) {
+        None => ("is missing", "sudo apt-get install uidmap"),
+        Some(_) => ("has lost its right to (setuid, or file capabilities)", "sudo apt-get install --reinstall uidmap"),
+    };
+    Failure::new(Kind::Machine, format!("rootless podman needs {program} to use its subordinate ids, and it {what}")).hint(hint)
 }
 
 /// The first two numbers of a version such as 5.4.2 or 6.0.0-dev.
@@ -137,7 +144,7 @@ mod tests {
     fn a_user_without_subordinate_ids_is_told_how_to_get_them() {
         let alone = r#"[{"container_id": 0, "host_id": 1003, "size": 1}]"#;
         let failure = machine("5.4.2", alone, "overlay").check("me").unwrap_err();
-        assert!(failure.hint.unwrap().contains("--add-subuids 100000-165535 --add-subgids 100000-165535 me"));
+        assert!(failure.hint.unwrap().contains("usermod --add-subuids"));
         assert!(machine("5.4.2", "null", "overlay").check("root").is_ok());
     }
 

@@ -5,6 +5,7 @@ mod machine;
 pub mod mount;
 pub mod observe;
 pub mod orphans;
+pub mod subids;
 
 use anyhow::Result;
 
@@ -171,7 +172,11 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
         return error.context(Failure::new(Kind::Machine, "podman is not installed").hint("sudo apt-get install podman"));
     }
     let said = |needle: &str| failed.stderr.contains(needle);
-    if said("no subuid ranges") || said("insufficient UIDs or GIDs") || said("/etc/subuid") || said("newuidmap") {
+    let mapper = ["newuidmap", "newgidmap"].into_iter().find(|program| said(program));
+    if let Some(program) = mapper.filter(|_| !said("not allowed")) {
+        return error.context(machine::no_mapper(program));
+    }
+    if mapper.is_some() || said("no subuid ranges") || said("insufficient UIDs or GIDs") || said("/etc/subuid") {
         return error.context(machine::no_subordinate_ids(&user()));
     }
     error

@@ -87,14 +87,43 @@ fn a_user_without_subordinate_ids() {
     }
 }
 
+/// A podman that always fails like this; the words are those of podman 4.3.1.
+fn failing(sandbox: &Sandbox, error: &str) {
+    sandbox.program("podman", &format!("#!/bin/sh\necho '{error}' >&2\nexit 125\n"));
+}
+
 #[test]
-fn a_podman_that_refuses_for_want_of_subordinate_ids() {
+fn a_podman_whose_user_may_not_have_the_ids() {
     let sandbox = Sandbox::new();
     let set = sandbox.set("demo", SMALL);
-    let error =
-        "Error: cannot set up namespace using \"/usr/bin/newuidmap\": should have setuid or have filecaps setuid: exit status 1";
-    sandbox.program("podman", &format!("#!/bin/sh\necho '{error}' >&2\nexit 125\n"));
-    sandbox.run(&["up", &set]).status(4).stderr_has("sudo usermod --add-subuids").stderr_has("should have setuid");
+    failing(&sandbox, "newuidmap: uid range [1-65537) -> [100000-165536) not allowed");
+    sandbox.run(&["up", &set]).status(4).stderr_has("sudo usermod --add-subuids").stderr_has("not allowed");
+}
+
+#[test]
+fn a_podman_without_the_right_to_give_ids() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("demo", SMALL);
+    failing(
+        &sandbox,
+        "Error: cannot set up namespace using \"/usr/bin/newuidmap\": should have setuid or have filecaps setuid: exit status 1",
+    );
+    let ran = sandbox.run(&["up", &set]).status(4).stderr_has("should have setuid").stderr_has_not("usermod");
+    ran.stderr_has("hint: sudo apt-get install --reinstall uidmap");
+}
+
+#[test]
+fn a_podman_without_the_program_that_gives_ids() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("demo", SMALL);
+    failing(
+        &sandbox,
+        "Error: command required for rootless mode with multiple IDs: exec: \"newuidmap\": executable file not found in $PATH",
+    );
+    symlink(which("ssh-keygen"), sandbox.at("bin/ssh-keygen")).expect("a link");
+    sandbox.env("PATH", sandbox.at("bin"));
+    let ran = sandbox.run(&["up", &set]).status(4).stderr_has("newuidmap to use its subordinate ids, and it is missing");
+    ran.stderr_has("hint: sudo apt-get install uidmap").stderr_has_not("usermod");
 }
 
 #[test]
