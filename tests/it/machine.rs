@@ -120,7 +120,9 @@ fn a_podman_without_the_program_that_gives_ids() {
         &sandbox,
         "Error: command required for rootless mode with multiple IDs: exec: \"newuidmap\": executable file not found in $PATH",
     );
-    symlink(which("ssh-keygen"), sandbox.at("bin/ssh-keygen")).expect("a link");
+    for program in ["ssh-keygen", "mmdebstrap"] {
+        symlink(which(program), sandbox.at("bin").join(program)).expect("a link");
+    }
     sandbox.env("PATH", sandbox.at("bin"));
     let ran = sandbox.run(&["up", &set]).status(4).stderr_has("newuidmap to use its subordinate ids, and it is missing");
     ran.stderr_has("hint: sudo apt-get install uidmap").stderr_has_not("usermod");
