@@ -152,6 +152,12 @@ fn writeuptopageid_copies_ranges() {
     assert_eq!(folder.unpacked("bz2", "c.xml.bz2.inprog"), pages(&[9]));
     assert_eq!(String::from_utf8_lossy(&folder.read("d.xml")), FOOTER);
     assert_eq!(copied(&["--inpath", "a.xml.gz", "1"]), pages(&[2]));
+
+    // The page that ends a range is in the next one, though that may have ended before it.
+    copied(&["--odir", ".", "--fspecs", "a.xml:2:3;b.xml:3:4;c.xml:4:9;d.xml:9:10"]);
+    let part = |name: &str| String::from_utf8(folder.read(name)).expect("text");
+    assert_eq!([part("a.xml"), part("b.xml"), part("c.xml")], [pages(&[2]), pages(&[5]), pages(&[9])]);
+    assert_eq!(part("d.xml"), FOOTER);
 }
 
 #[test]
