@@ -104,6 +104,20 @@ fn every_job_is_done_and_what_is_public_is_published() {
         .ok()
         .stdout_has("xmlstubsdump");
     assert!(history == unpacked("20260102", "pages-meta-history.xml.bz2"));
+
+    // As production has them: four parts of what the API tells, in both versions of its format; tables without locks.
+    for file in ["public/wiki/20260101/wiki", "private/inner/20260101/inner"] {
+        for (name, namespace) in [("siteinfo-namespaces", "*"), ("siteinfo2-namespacesv2", "name")] {
+            let script = format!("zcat /srv/dumps/{file}-20260101-{name}.json.gz");
+            let told = sandbox.run(&["exec", &set, "snapshot1", "sh", "-c", &script]).ok().stdout;
+            let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+            let parts: Vec<_> = told["query"].as_object().expect("a map").keys().map(String::as_str).collect();
+            assert_eq!(parts, ["general", "magicwords", "namespacealiases", "namespaces"], "{file} {name}");
+            assert!(told["query"]["namespaces"]["1"][namespace].is_string(), "{file} {name}: {told}");
+        }
+    }
+    let table = unpacked("20260101", "page.sql.gz");
+    assert!(table.contains("INSERT INTO") && !table.contains("LOCK TABLES"), "{table}");
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
 }

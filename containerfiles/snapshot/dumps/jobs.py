@@ -13,6 +13,9 @@ TABLES = {
     "protectedtitlestable": "protected_titles", "redirecttable": "redirect", "iwlinkstable": "iwlinks",
     "changetagstable": "change_tag", "changetagdeftable": "change_tag_def", "sitestable": "sites",
 }
+# Production's tables come without LOCK TABLES, and nothing is locked to read them.
+UNLOCKED = ["--skip-add-locks", "--skip-lock-tables", "--single-transaction"]
+SITEINFO = "namespaces|namespacealiases|magicwords|general"
 STUBS = ["stub-meta-history.xml.gz", "stub-meta-current.xml.gz", "stub-articles.xml.gz"]
 
 
@@ -25,7 +28,7 @@ class Job:
 
 def table(name):
     def make(run, out):
-        dump = ["mariadb-dump", *run.client(), "--max-allowed-packet=64M", "--opt", "--quote-names", "--skip-lock-tables", "--single-transaction"]
+        dump = ["mariadb-dump", *run.client(), "--max-allowed-packet=64M", "--opt", "--quote-names", *UNLOCKED]
         commands.pipe(run, [dump + [run.wiki.db, name], ["gzip", "-n"]], out)
 
     return Job([f"{name}.sql.gz"], make)
@@ -39,9 +42,12 @@ def titles(name, query):
     return Job([name], make)
 
 
-def namespaces(name, parts):
+def namespaces(name, version):
+    """What the API answers in a version of its format; in the second, letters of all scripts stand for themselves."""
+    form = ["--compact", "--no-ensure-ascii"] if version == 2 else ["--compact"]
+
     def make(run, out):
-        commands.pipe(run, [run.siteinfo(parts), ["python3", "-m", "json.tool", "--compact", "--no-ensure-ascii"], ["gzip", "-n"]], out)
+        commands.pipe(run, [run.siteinfo(SITEINFO, version), ["python3", "-m", "json.tool", *form], ["gzip", "-n"]], out)
 
     return Job([name], make)
 
@@ -80,8 +86,8 @@ def recompress(run, out, index):
 
 ALL = {name: table(of) for name, of in TABLES.items()}
 ALL |= {
-    "namespaces": namespaces("siteinfo-namespaces.json.gz", "general|namespaces|namespacealiases"),
-    "namespacesv2": namespaces("siteinfo2-namespaces.json.gz", "general|namespaces|namespacealiases|magicwords|specialpagealiases"),
+    "namespaces": namespaces("siteinfo-namespaces.json.gz", 1),
+    "namespacesv2": namespaces("siteinfo2-namespacesv2.json.gz", 2),
     "pagetitlesdump": titles("all-titles-in-ns0.gz", "SELECT page_title FROM page WHERE page_namespace = 0 ORDER BY page_title"),
     "allpagetitlesdump": titles("all-titles.gz", "SELECT page_namespace, page_title FROM page ORDER BY page_namespace, page_title"),
     "xmlstubsdump": Job(STUBS, stubs),

@@ -128,8 +128,8 @@ class Run:
     def maintenance(self, script, *options):
         return ["php", f"{FARM}/htdocs/{self.wiki.name}/mw/maintenance/{script}", f"--wiki={self.wiki.name}", "--dbgroupdefault=dump", *options]
 
-    def siteinfo(self, parts):
-        query = f"action=query&meta=siteinfo&siprop={parts}&format=json"
+    def siteinfo(self, parts, version):
+        query = f"action=query&meta=siteinfo&siprop={parts}&format=json&formatversion={version}"
         if self.wiki.private:  # nobody is logged in here
             return self.php_script("siteinfo.php", f"--query={query}")
         url = f"{farm()['server']}/{self.wiki.name}/mw/api.php?{query.replace('|', '%7C')}"

@@ -20,7 +20,8 @@ class SiteInfo extends Maintenance {
 		parse_str( $this->getOption( 'query' ), $parameters );
 		$api = new ApiMain( new FauxRequest( $parameters ) );
 		$api->execute();
-		$data = $api->getResult()->getResultData( null, [ 'BC' => [], 'Types' => [], 'Strip' => 'all' ] );
+		$first = ( $parameters['formatversion'] ?? '1' ) === '1' ? [ 'BC' => [] ] : [];
+		$data = $api->getResult()->getResultData( null, $first + [ 'Types' => [ 'AssocAsObject' => true ], 'Strip' => 'all' ] );
 		$this->output( json_encode( $data, JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES ) );
 	}
 }
