@@ -10,12 +10,9 @@ fn a_wiki_is_opened_that_runs() {
     let set = sandbox.set("open", "wikis: {wiki: {}}\nmembers:\n  mw: {count: 2}\n  a: {role: dumpsweb}\n");
     let up = sandbox.run(&["up", &set]).ok().stdout;
     let opened = sandbox.at("opened");
-    // One that cannot show anything, and one that shows it as long as the test lasts.
+    // One that cannot show anything, and one that ends with an error once it is closed.
     sandbox.program("xdg-open", "#!/bin/sh\nexit 3\n");
-    sandbox.program(
-        "sensible-browser",
-        &format!("#!/bin/sh\necho \"$1\" >'{0}'\nwhile [ -e '{0}' ]; do sleep 0.1; done\n", opened.display()),
-    );
+    sandbox.program("sensible-browser", &format!("#!/bin/sh\necho \"$1\" >'{}'\nsleep 3\nexit 1\n", opened.display()));
     let url = sandbox.run(&["open", &set]).ok().stderr_has_not("no browser").stdout;
     assert!(up.lines().any(|line| line == url.trim()) && url.trim().ends_with("/wiki/mw/"), "{url} {up}");
     until("the browser is started", || std::fs::read_to_string(&opened).is_ok_and(|shown| shown == url));
