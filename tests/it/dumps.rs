@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ran::Ran;
+use crate::running::member;
 use crate::sandbox::{Sandbox, podman};
+use crate::topology::until;
 
 const FARM: &str = "wikis:
   wiki: {pages: 30, lang: he}
@@ -118,6 +120,23 @@ fn every_job_is_done_and_what_is_public_is_published() {
     }
     let table = unpacked("20260101", "page.sql.gz");
     assert!(table.contains("INSERT INTO") && !table.contains("LOCK TABLES"), "{table}");
+
+    // Of a wiki that was public once, nothing stays published, and nothing is lost.
+    let exec = |host: &str, script: &str| sandbox.run(&["exec", &set, host, "sh", "-c", script]);
+    let publish = "cd /srv/dumps/public; mkdir -p inner/20250101 inner/latest; echo old >inner/20250101/old; \
+                   ln -s ../20250101/old inner/latest; chown -R dumpsgen inner; touch /srv/dumps/temp/publish/now";
+    exec("dumpsdata", publish).ok();
+    until("what was public is published", || get(&format!("{web}inner/20250101/old")).0 == 200);
+    sandbox.run(&["dump", &set, "inner", "--date", "20260103", "--job", "pagetable"]).ok();
+    assert_eq!(get(&format!("{web}inner/")).0, 404);
+    exec("snapshot1", "cd /srv/dumps && cat private/inner/latest/old && ls public").ok().stdout_has("old\nwiki\n");
+
+    // Without what receives them, the web server is not ready, and that nothing was published is told.
+    exec("dumpsweb", "kill $(cat /run/rsyncd.pid)").ok();
+    until("the web server ends", || member(&sandbox.status(&set), "dumpsweb")["state"] == "exited");
+    let failed = sandbox.run(&["dump", &set, "wiki", "--date", "20260103", "--job", "pagetable", "--format", "json"]).status(5);
+    assert!(jobs(&failed)["wiki"]["pagetable"] == "done" && jobs(&failed)["wiki"]["publish"] == "failed", "{failed}");
+    assert!(failed.stdout.contains("the web server has not got the dumps (rsync: "), "{failed}");
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
 }

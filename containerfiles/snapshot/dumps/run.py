@@ -1,5 +1,6 @@
 """One run: its wiki, its folders, what has been done of it, and who may work on it."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,6 +16,8 @@ FARM = "/srv/farm"
 DUMPS = "/srv/dumps"
 CLIENT = "/etc/mysql/dumps.cnf"
 PUBLISH = f"{DUMPS}/temp/publish"
+TRIES = 5  # to publish, one after the other, all of which fail
+SILENCE = 60  # seconds without a sign of life from the host that publishes
 VERSION = "0.8"  # of the status files' form
 
 
@@ -47,17 +50,58 @@ def find_wiki(name):
     return None
 
 
-def publish(wiki):
-    """Asks the host that stores the dumps to send them to the web server now, and waits for it a while."""
-    if wiki.private or not os.path.isdir(PUBLISH):
-        return
-    request = f"{PUBLISH}/{socket.gethostname()}-{os.getpid()}-{wiki.db}"
-    replace(request, "")
-    for _ in range(600):
-        if not os.path.exists(request):
-            return
-        time.sleep(0.1)
-    print("the web server has not got the dumps yet; dumpsdata goes on trying", file=sys.stderr)
+def withdraw():
+    """Takes earlier dumps of wikis that are private now out of the public tree; tells whether there were any."""
+    found = False
+    for db, wiki in farm()["wikis"].items():
+        public = f"{DUMPS}/public/{db}"
+        if wiki["private"] and os.path.isdir(public):
+            move(public, f"{DUMPS}/private/{db}")
+            found = True
+    return found
+
+
+def move(source, target):
+    """Moves what is in a folder into another one, which may have some of it. Another host may do the same right now."""
+    for folder, _, files in os.walk(source, topdown=False):
+        there = target + folder.removeprefix(source)
+        os.makedirs(there, exist_ok=True)
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{folder}/{file}", f"{there}/{file}")
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(folder)
+
+
+def publish(tell, db):
+    """Asks the host that stores the dumps to send them to the web server now, and waits for it; tells whether it has.
+
+    That host removes the request when it has, adds a line to it when it could not, and touches it meanwhile."""
+    if not os.path.isdir(PUBLISH):
+        return True
+    began = time.monotonic()
+    tell.job("publish", "in-progress", None, 0.0)
+    request = f"{PUBLISH}/{socket.gethostname()}-{os.getpid()}-{db}"
+    with open(request, "w", encoding="utf-8"):
+        pass
+    try:
+        while (why := unpublished(request)) is None:
+            time.sleep(0.1)
+        os.remove(request)
+    except FileNotFoundError:
+        return True
+    why = f"the web server has not got the dumps ({why}); dumpsdata goes on trying"
+    tell.job("publish", "failed", why, time.monotonic() - began)
+    return False
+
+
+def unpublished(request):
+    """Why there is nothing to wait for any more."""
+    with open(request, encoding="utf-8", errors="replace") as file:
+        failures, silent = file.read().splitlines(), time.time() - os.fstat(file.fileno()).st_mtime
+    if len(failures) >= TRIES:
+        return failures[-1]
+    return "dumpsdata does nothing about it" if silent > SILENCE else None
 
 
 class Teller:
