@@ -160,6 +160,11 @@ fn what_goes_wrong_is_told_and_mended_by_the_next_run() {
     assert!(became.len() == jobs() - 1 && !became.contains_key("pagetable"), "{became:?}");
     let became = told(&dumps.dump(&[]).ok()).remove("wiki").expect("a wiki");
     assert_eq!(became.len(), jobs(), "a run that is done is made anew");
+
+    // The web server answers with an error of its own, which worker.py takes for the API's answer.
+    podman(&["stop", "--time", "1", &format!("{set}-php")]);
+    let became = told(&dumps.dump(&["--job", "namespaces"]).status(5)).remove("wiki").expect("a wiki");
+    assert!(became["namespaces"].starts_with("the API's answer is no JSON: 503"), "{became:?}");
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
 }

@@ -2,6 +2,8 @@
 
 worker.py writes what becomes of its jobs into dumpruninfo.json; why one failed stands in what it says."""
 
+import glob
+import gzip
 import json
 import os
 import re
@@ -133,9 +135,23 @@ class Run:
         self.tell.plan(self.wanted)
 
     def report(self, job, why=None):
+        why = why or self.wrong_answer(job)
         began, _ = self.began.get(job, (time.monotonic(), None))
         self.told[job] = why
         self.tell.job(job, "failed" if why else "done", why, time.monotonic() - began)
+
+    def wrong_answer(self, job):
+        """Why a job is not done that worker.py takes for done: its curl keeps whatever a web server says, errors too."""
+        for file in glob.glob(f"{self.folder}/{self.wiki.db}-{self.date}-siteinfo*-{job}.json.gz"):
+            with gzip.open(file, "rt", encoding="utf-8", errors="replace") as opened:
+                text = opened.read()
+            try:
+                json.loads(text)
+            except ValueError:
+                title = re.search(r"<title>(.*?)</title>", text, re.DOTALL)
+                said = " ".join((title[1] if title else text).split())[:200]
+                return f"the API's answer is no JSON: {said or 'it is empty'}; once it answers, --job {job} makes the file anew"
+        return None
 
     def close(self, status):
         """Tells what has not been told yet; returns whether all went well."""
