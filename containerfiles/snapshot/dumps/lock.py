@@ -7,6 +7,7 @@ import threading
 import time
 
 BEAT = 5  # seconds between two signs of life
+SOON = 0.05
 DEAD = 30  # without one for so long, whoever had it is gone
 
 
@@ -15,30 +16,64 @@ class Held(Exception):
 
 
 class Lock:
-    """A lock file. The kernel lets go of a lock whose holder was killed, so a file that was left behind is no lock.
+    """A lock file, in one of two ways.
 
-    It does so for one machine. Where the tree is mounted over the network, hosts do not see each other's locks: there, the
-    holder gives a sign of life now and then, by the file's time."""
+    On one machine, the kernel lets go of a lock whose holder was killed, so a file that was left behind is no lock. Where
+    the tree is mounted over the network, hosts do not see each other's locks: there, who makes the file has it, and gives
+    a sign of life now and then, by the file's time."""
 
     def __init__(self, path):
         self.path = path
-        self.file = open(path, "a+", encoding="utf-8")
-        holder, age = self.read()
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Held(holder) from None
-        if is_remote(path) and holder and holder.split()[0] != socket.gethostname() and age < DEAD:
-            raise Held(holder)
-        self.file.truncate(0)
-        self.file.write(f"{socket.gethostname()} process {os.getpid()}\n")
-        self.file.flush()
+        self.me = f"{socket.gethostname()} process {os.getpid()}"
+        if is_remote(path):
+            self.take_remote()
+        else:
+            self.take()
         self.over = threading.Event()
         threading.Thread(target=self.beat, daemon=True).start()
 
-    def read(self):
-        self.file.seek(0)
-        return self.file.read().strip(), time.time() - os.stat(self.path).st_mtime
+    def take(self):
+        self.file = open(self.path, "a+", encoding="utf-8")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Held(read(self.path)[0]) from None
+        self.file.truncate(0)
+        self.file.write(self.me + "\n")
+        self.file.flush()
+
+    def take_remote(self):
+        while True:
+            try:
+                with open(self.path, "x", encoding="utf-8") as file:
+                    file.write(self.me + "\n")
+                return
+            except FileExistsError:
+                pass
+            try:
+                self.clear_stale()
+            except FileNotFoundError:
+                pass  # whoever had it has let go of it, or somebody else has cleared it away
+
+    def clear_stale(self):
+        """Removes what a process that is gone has left behind. One at a time does so, or else the second who has found it
+        stale would remove what the first has made in its place."""
+        holder, age = read(self.path)
+        if is_alive(holder, age):
+            raise Held(holder or "another host")
+        guard = f"{self.path}.clearing"
+        try:
+            open(guard, "x").close()
+        except FileExistsError:
+            if read(guard)[1] > DEAD:  # whoever made it was killed in that very moment
+                os.remove(guard)
+            time.sleep(SOON)
+            return
+        try:
+            if not is_alive(*read(self.path)):
+                os.remove(self.path)
+        finally:
+            os.remove(guard)
 
     def beat(self):
         while not self.over.wait(BEAT):
@@ -50,9 +85,28 @@ class Lock:
     def release(self):
         self.over.set()
         try:
-            os.remove(self.path)
+            if read(self.path)[0] == self.me:
+                os.remove(self.path)
         except OSError:
             pass  # what is left behind is in nobody's way
+
+
+def read(path):
+    """Who has made a lock file, and how long ago he gave the last sign of life."""
+    with open(path, encoding="utf-8") as file:
+        return file.read().strip(), time.time() - os.fstat(file.fileno()).st_mtime
+
+
+def is_alive(holder, age):
+    """Whether a process is at work still; of those on this host, it is the kernel that knows."""
+    host, _, process = holder.partition(" process ")
+    if host != socket.gethostname():
+        return age < DEAD
+    try:
+        with open(f"/proc/{process}/cmdline", encoding="utf-8", errors="replace") as file:
+            return int(process) != os.getpid() and "dump-wiki" in file.read()
+    except (OSError, ValueError):
+        return False
 
 
 def is_remote(path):
