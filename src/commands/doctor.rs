@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::cli::{Doctor, Format};
 use crate::doctor::{self, Finding, Verdict};
 use crate::failure::{Failure, Kind};
+use crate::farm;
 use crate::hostdns::{self, Dnsmasq};
 use crate::lifecycle::{self, Session};
 use crate::lock::Lock;
@@ -61,13 +62,14 @@ fn fix(session: &Session<'_>, findings: &[Finding]) -> Result<bool> {
     let needs = |what: &str| findings.iter().any(|finding| finding.what == what && finding.verdict != Verdict::Good);
     let mut fixed = false;
     if needs("leftovers") {
+        farm::sweep(&session.podman, &session.paths)?;
+        fixed = true;
         let containers = session.podman.containers()?;
         for set in doctor::dead_sets(&containers, &session.podman.inventory()?, &session.paths) {
             let at_work = Lock::try_take(&session.paths.lock(&format!("set-{set}")))?.is_none();
             // A set that somebody is making just now has no members yet, and is not dead.
             if let (false, Ok(set)) = (at_work, set.parse()) {
                 lifecycle::destroy(session, &set)?;
-                fixed = true;
             }
         }
     }
