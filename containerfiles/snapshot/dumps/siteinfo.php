@@ -18,9 +18,11 @@ class SiteInfo extends Maintenance {
 
 	public function execute() {
 		parse_str( $this->getOption( 'query' ), $parameters );
+		$first = ( $parameters['formatversion'] ?? '1' ) === '1' ? [ 'BC' => [] ] : [];
+		// Nothing that the API itself knows: it belongs to who formats what it answers, as is done here.
+		unset( $parameters['formatversion'] );
 		$api = new ApiMain( new FauxRequest( $parameters ) );
 		$api->execute();
-		$first = ( $parameters['formatversion'] ?? '1' ) === '1' ? [ 'BC' => [] ] : [];
 		$data = $api->getResult()->getResultData( null, $first + [ 'Types' => [ 'AssocAsObject' => true ], 'Strip' => 'all' ] );
 		$this->output( json_encode( $data, JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES ) );
 	}
