@@ -92,6 +92,13 @@ from dumps import lock
 
 lock.is_remote = lambda path: True
 lock.fcntl.flock = lambda *_: None
+# Over sshfs, some of those who come too late are told this instead.
+def late(*arguments, **options):
+    try:
+        return open(*arguments, **options)
+    except FileExistsError:
+        raise PermissionError(1, "Operation not permitted") if os.getpid() % 2 else FileExistsError
+lock.open = late
 folder, rounds, hosts = sys.argv[2], 100, 3
 start, end, won = multiprocessing.Barrier(hosts), multiprocessing.Barrier(hosts), multiprocessing.Value("i", 0)
 

@@ -7,7 +7,7 @@ import threading
 import time
 
 BEAT = 5  # seconds between two signs of life
-SOON = 0.05
+TRIES, SOON = 50, 0.05  # to have a lock that is nobody's, while others try
 DEAD = 30  # without one for so long, whoever had it is gone
 
 
@@ -43,17 +43,22 @@ class Lock:
         self.file.flush()
 
     def take_remote(self):
-        while True:
+        refused = None
+        for _ in range(TRIES):
             try:
                 with open(self.path, "x", encoding="utf-8") as file:
                     file.write(self.me + "\n")
                 return
             except FileExistsError:
                 pass
+            except PermissionError as error:  # so sshfs says it where another host has made the file right now
+                refused = error
             try:
                 self.clear_stale()
             except FileNotFoundError:
                 pass  # whoever had it has let go of it, or somebody else has cleared it away
+            time.sleep(SOON)
+        raise refused or Held("another host")
 
     def clear_stale(self):
         """Removes what a process that is gone has left behind. One at a time does so, or else the second who has found it
@@ -64,10 +69,9 @@ class Lock:
         guard = f"{self.path}.clearing"
         try:
             open(guard, "x").close()
-        except FileExistsError:
+        except (FileExistsError, PermissionError):
             if read(guard)[1] > DEAD:  # whoever made it was killed in that very moment
                 os.remove(guard)
-            time.sleep(SOON)
             return
         try:
             if not is_alive(*read(self.path)):
