@@ -87,6 +87,8 @@ impl std::error::Error for CommandError {}
 #[derive(Clone, Copy)]
 pub enum Input<'a> {
     Nothing,
+    /// Nothing, and no end of it before this process ends, in whatever way: whoever reads it learns of that.
+    Open,
     Bytes(&'a [u8]),
     /// The file's contents, handed over without reading them here.
     File(&'a Path),
@@ -155,7 +157,7 @@ impl Runner {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.stdin(match input {
             Input::Nothing => Stdio::null(),
-            Input::Bytes(_) => Stdio::piped(),
+            Input::Open | Input::Bytes(_) => Stdio::piped(),
             Input::File(path) => std::fs::File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?.into(),
         });
         let mut child = spawn(command, argv)?;

@@ -47,13 +47,14 @@ impl Ended {
 
 /// Dumps a wiki on a host.
 pub(super) fn dump(session: &Session<'_>, host: &str, wiki: &str, request: &Request) -> Ended {
-    let mut command = vec![PROGRAM.to_owned(), "--json".to_owned(), "--date".to_owned(), request.date.to_string()];
+    let mut command = [PROGRAM, "--json", "--attended", "--date"].map(str::to_owned).to_vec();
+    command.push(request.date.to_string());
     if !request.jobs.is_empty() {
         command.extend(["--job".to_owned(), request.jobs.join(",")]);
     }
     command.extend(["--".to_owned(), wiki.to_owned()]);
     let mut run = Run { progress: session.progress, host, wiki, planned: Vec::new(), verdicts: Vec::new() };
-    let ended = session.podman.stream(&argv::exec(host, None, false, &command), |line| run.hear(line));
+    let ended = session.podman.attend(&argv::exec(host, None, false, &command), |line| run.hear(line));
     session.progress.finish(&run.task());
     let error = ended.err();
     if let Some(error) = &error {

@@ -71,6 +71,15 @@ impl Podman {
         self.runner.stream(argv, Input::Nothing, on_line).map_err(explain)
     }
 
+    /// As [`Podman::stream`], with a standard input that ends when this podfarm does.
+    ///
+    /// # Errors
+    /// As [`Podman::output`].
+    pub fn attend(&self, argv: &Argv, on_line: impl FnMut(&str)) -> Result<()> {
+        // Ctrl-C does not reach podman: one that died while its program talks would not always pass the end on.
+        self.runner.clone().apart().stream(argv, Input::Open, on_line).map_err(explain)
+    }
+
     /// All containers, running or not, podfarm's and others'.
     ///
     /// # Errors

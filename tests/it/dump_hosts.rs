@@ -1,8 +1,10 @@
 //! What hosts do to dumps and dumps to hosts: one that dies, errors beside the jobs, and what is no dump at all.
 
+use std::time::{Duration, Instant};
+
 use crate::dumps::jobs;
 use crate::ran::Ran;
-use crate::sandbox::{Sandbox, podman, which};
+use crate::sandbox::{SMALL, Sandbox, Working, podman, which};
 
 const FOUR: &str = "wikis:
   one: {}
@@ -81,4 +83,28 @@ fn what_is_no_dump_and_what_fails_beside_the_jobs() {
     let told = verdicts(&sandbox.run(&dump).status(5));
     assert!(told.len() == 2 && told[0][3] == "done" && told[1][2] == "-", "{told:?}");
     assert!(told[1][4].contains("Permission denied"), "{told:?}");
+}
+
+#[test]
+fn a_run_ends_with_whoever_started_it() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("attend", SMALL);
+    sandbox.run(&["up", &set]).ok();
+    let lock = |date: &str| sandbox.at(&format!("data/sets/{set}/shared/dumps/private/wiki/lock_{date}"));
+    for (date, end) in [("20260101", Working::interrupt as fn(Working)), ("20260102", Working::kill)] {
+        let dump = ["dump", &set, "--date", date, "--format", "json"];
+        let mut running = sandbox.start(&dump);
+        running.until("pagetable done");
+        assert!(lock(date).exists());
+        end(running);
+        let patience = Instant::now() + Duration::from_secs(60);
+        while podman(&["top", &format!("{set}-snapshot1"), "user", "args"]).stdout.contains("dumpsgen") {
+            assert!(Instant::now() < patience, "{date}: it goes on");
+            std::thread::yield_now();
+        }
+        assert!(!lock(date).exists(), "{date}: it has let go of its lock");
+        // It was ended in the middle: the next one goes on from there.
+        let told = jobs(&sandbox.run(&dump).ok());
+        assert!(!told["wiki"].contains_key("pagetable") && told["wiki"]["metahistory7zdump"] == "done", "{date}: {told:?}");
+    }
 }
