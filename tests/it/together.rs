@@ -10,8 +10,9 @@ fn on_one_set_the_second_waits() {
     let mut first = sandbox.start(&["up", &set]);
     first.until(&format!("create pod {set}"));
     let second = sandbox.run(&["up", &set]).ok();
-    first.end().ok().stderr_has_not("another podfarm");
-    let second = second.stderr_has(&format!("another podfarm is at work on set {set}: waiting for it"));
+    let at_work = format!("another podfarm is at work on set {set}: waiting for it");
+    first.end().ok().stderr_has_not(&at_work);
+    let second = second.stderr_has(&at_work);
     second.stderr_has_not("create");
     assert_eq!(sandbox.status(&set)["state"], "running");
 }
