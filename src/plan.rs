@@ -274,7 +274,7 @@ fn remove_pod(set: &SetName, inventory: &Inventory) -> Option<Step> {
 }
 
 /// Whether something is a set's, by its labels.
-fn is_of(set: &SetName, labels: &BTreeMap<String, String>) -> bool {
+pub fn is_of(set: &SetName, labels: &BTreeMap<String, String>) -> bool {
     labels.get(label::SET).map(String::as_str) == Some(set.as_str())
 }
 

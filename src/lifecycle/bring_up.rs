@@ -94,8 +94,9 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let running = interrupted || existing.iter().any(|container| container.running());
     // Whatever would keep the set from coming up again is found before its data goes.
     let ingredients = Ingredients::load(session, name)?;
-    prepare(session, &ingredients, &session.podman.inventory()?, Until::Seeded, &mut report)?;
-    discard::members(session, name, &containers, "edits are in it", &mut report)?;
+    let inventory = session.podman.inventory()?;
+    prepare(session, &ingredients, &inventory, Until::Seeded, &mut report)?;
+    discard::members(session, name, (&containers, &inventory), "edits are in it", &mut report)?;
     let goal = if running { Goal::Running } else { Goal::Created };
     let endpoints = bring(session, name, goal, Before::Gone, &mut report)?;
     if running {
@@ -117,7 +118,8 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
     check_tools()?;
     let ingredients = Ingredients::load(session, name)?;
     if before == Before::Kept && discard::was_interrupted(session, name) {
-        discard::members(session, name, &session.podman.containers()?, "podfarm was killed while it threw it away", report)?;
+        let (containers, inventory) = session.podman.containers_and(Parts { images: false, secrets: false, pods: true })?;
+        discard::members(session, name, (&containers, &inventory), "podfarm was killed while it threw it away", report)?;
         before = Before::Gone;
     }
     // One question to podman tells that a set is up. One that has no folder is not: then all are asked at the same time, but

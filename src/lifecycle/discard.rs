@@ -12,7 +12,7 @@ use super::apply::{NoNative, OnFailure, apply};
 use super::{Report, Session};
 use crate::paths::{Paths, remove_file};
 use crate::plan;
-use crate::podman::{Parts, observe::Container};
+use crate::podman::{Inventory, observe::Container};
 use crate::set::SetName;
 
 /// The note. No set has a name like that.
@@ -46,15 +46,14 @@ pub(super) fn end(session: &Session<'_>, set: &SetName) -> Result<()> {
 pub(super) fn members(
     session: &Session<'_>,
     set: &SetName,
-    containers: &[Container],
+    (containers, inventory): (&[Container], &Inventory),
     reason: &str,
     report: &mut Report,
 ) -> Result<()> {
     begin(session, set)?;
-    let inventory = session.podman.inventory_of(Parts { pods: true, images: false, secrets: false })?;
     let entries = fs::read_dir(session.paths.set(set)).into_iter().flatten().flatten();
     let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
-    apply(session, report, plan::discard(set, containers, &inventory, folders, reason), &NoNative, OnFailure::Stop)?;
+    apply(session, report, plan::discard(set, containers, inventory, folders, reason), &NoNative, OnFailure::Stop)?;
     end(session, set)
 }

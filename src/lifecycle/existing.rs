@@ -45,13 +45,12 @@ impl Existing {
     pub fn or_of_ground(mut self, inventory: &Inventory, set: &SetName) -> Self {
         let pods = inventory.pods.iter().map(|pod| (&pod.name, &pod.labels));
         let networks = inventory.networks.iter().map(|network| (&network.name, &network.labels));
-        let is_ours = |labels: &BTreeMap<String, String>| labels.get(label::SET).map(String::as_str) == Some(set.as_str());
-        for (_, labels) in pods.chain(networks).filter(|(name, labels)| *name == set.as_str() && is_ours(labels)) {
+        for (_, labels) in pods.chain(networks).filter(|(name, labels)| *name == set.as_str() && plan::is_of(set, labels)) {
             self.take_from(labels);
         }
         self.seed = self.seed.or_else(|| {
             // A network stays when a set is made anew, from another seed perhaps.
-            let pod = inventory.pods.iter().find(|pod| pod.name == set.as_str() && is_ours(&pod.labels))?;
+            let pod = inventory.pods.iter().find(|pod| pod.name == set.as_str() && plan::is_of(set, &pod.labels))?;
             pod.labels.get(label::SEED).map(PathBuf::from)
         });
         self
