@@ -1,5 +1,6 @@
 """Commands and pipes of them, of which every part has to succeed."""
 
+import os
 import shlex
 import subprocess
 import tempfile
@@ -13,26 +14,37 @@ def run(run, command):
     pipe(run, [command])
 
 
+def output(run, command):
+    """What a command says, without the end of its last line."""
+    with tempfile.NamedTemporaryFile() as out:
+        pipe(run, [command], out.name)
+        return out.read().decode().strip()
+
+
 def pipe(run, pipeline, out=None):
     """Runs commands, each reading what the one before writes; the last writes the file `out`."""
     run.log(" | ".join(shlex.join(command) for command in pipeline))
-    with tempfile.TemporaryFile() as said:
-        target = open(out, "wb") if out else subprocess.DEVNULL
+    target = open(out, "wb") if out else subprocess.DEVNULL
+    said, errors = os.pipe()
+    with open(said, encoding="utf-8", errors="replace") as said:
         processes, source = [], subprocess.DEVNULL
         try:
             for index, command in enumerate(pipeline):
                 last = index == len(pipeline) - 1
-                process = subprocess.Popen(command, stdin=source, stdout=target if last else subprocess.PIPE, stderr=said)
+                process = subprocess.Popen(command, stdin=source, stdout=target if last else subprocess.PIPE, stderr=errors)
                 if source is not subprocess.DEVNULL:
                     source.close()
                 source = process.stdout
                 processes.append(process)
-            statuses = [process.wait() for process in processes]
         finally:
+            os.close(errors)
             if out:
                 target.close()
-        said.seek(0)
-        text = said.read().decode(errors="replace")
+        text = ""
+        for line in said:
+            text += line
+            run.hear(line)
+        statuses = [process.wait() for process in processes]
     run.log(text.rstrip("\n"))
     bad = [(command, status) for command, status in zip(pipeline, statuses) if status != 0]
     # Who writes to one that has ended is killed by that; the other one has the reason.

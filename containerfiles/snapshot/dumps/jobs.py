@@ -16,6 +16,7 @@ TABLES = {
 # Production's tables come without LOCK TABLES, and nothing is locked to read them.
 UNLOCKED = ["--skip-add-locks", "--skip-lock-tables", "--single-transaction"]
 SITEINFO = "namespaces|namespacealiases|magicwords|general"
+REPORT = "--report=500"  # revisions
 STUBS = ["stub-meta-history.xml.gz", "stub-meta-current.xml.gz", "stub-articles.xml.gz"]
 
 
@@ -56,19 +57,23 @@ def stubs(run, *out):
     history, current, articles = (f"--output=gzip:{path}" for path in out)
     latest = "--filter=latest"
     outputs = [history, current, latest, articles, latest, "--filter=notalk", "--filter=namespace:!NS_USER"]
-    commands.run(run, run.maintenance("dumpBackup.php", "--full", "--stub", "--report=1000", *outputs))
+    commands.run(run, run.maintenance("dumpBackup.php", "--full", "--stub", REPORT, *outputs))
     # MediaWiki does not look whether its compressors could write what it gave them.
     for path in out:
         commands.run(run, ["gzip", "--test", "--suffix=.inprog", path])
 
 
 def logs(run, out):
-    commands.pipe(run, [run.maintenance("dumpBackup.php", "--logs", "--report=1000"), ["gzip", "-n"]], out)
+    commands.pipe(run, [run.maintenance("dumpBackup.php", "--logs", REPORT), ["gzip", "-n"]], out)
 
 
-def pages(kind, stub, name):
+def pages(kind, stub, name, smaller=None):
+    """Revisions with their texts: those that a smaller job of this run has asked the databases for are taken from it."""
+
     def make(run, out):
-        text = run.php_script("text-pass.php", "--dbgroupdefault=dump", f"--stub=gzip:{run.file(stub)}", kind, "--report=1000")
+        text = run.php_script("text-pass.php", "--dbgroupdefault=dump", f"--stub=gzip:{run.file(stub)}", kind, REPORT)
+        if smaller in run.made:
+            text.append(f"--prefetch=bzip2:{run.file(*ALL[smaller].files)}")
         commands.pipe(run, [text, ["bzip2"]], out)
 
     return Job([name], make, ["xmlstubsdump"])
@@ -92,9 +97,9 @@ ALL |= {
     "allpagetitlesdump": titles("all-titles.gz", "SELECT page_namespace, page_title FROM page ORDER BY page_namespace, page_title"),
     "xmlstubsdump": Job(STUBS, stubs),
     "articlesdump": pages("--current", "stub-articles.xml.gz", "pages-articles.xml.bz2"),
-    "metacurrentdump": pages("--current", "stub-meta-current.xml.gz", "pages-meta-current.xml.bz2"),
+    "metacurrentdump": pages("--current", "stub-meta-current.xml.gz", "pages-meta-current.xml.bz2", "articlesdump"),
     "xmlpagelogsdump": Job(["pages-logging.xml.gz"], logs),
-    "metahistorybz2dump": pages("--full", "stub-meta-history.xml.gz", "pages-meta-history.xml.bz2"),
+    "metahistorybz2dump": pages("--full", "stub-meta-history.xml.gz", "pages-meta-history.xml.bz2", "metacurrentdump"),
     "metahistory7zdump": Job(["pages-meta-history.xml.7z"], seven_zip, ["metahistorybz2dump"]),
     "articlesmultistreamdump": Job(
         ["pages-articles-multistream.xml.bz2", "pages-articles-multistream-index.txt.bz2"], recompress, ["articlesdump"]

@@ -124,7 +124,11 @@ class Run:
             elif status == "in-progress" and job not in self.began:
                 self.began[job] = time.monotonic(), self.heard
                 self.tell.job(job, "in-progress", None, 0.0)
-        self.heard = len(self.said)
+        new = self.said[self.heard :]
+        self.heard += len(new)
+        if at_work := [job for job in self.began if job not in self.told]:
+            for said in new:
+                self.tell.part(at_work[-1], said)
 
     def plan(self, states):
         """What there is to do, once worker.py has said what jobs there are."""

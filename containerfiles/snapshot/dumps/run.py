@@ -1,6 +1,7 @@
 """One run: its wiki, its folders, what has been done of it, and who may work on it."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from . import commands
 from .lock import Held, Lock
 
 FARM = "/srv/farm"
@@ -18,6 +20,9 @@ CLIENT = "/etc/mysql/dumps.cnf"
 PUBLISH = f"{DUMPS}/temp/publish"
 TRIES = 5  # to publish, one after the other, all of which fail
 SILENCE = 60  # seconds without a sign of life from the host that publishes
+# What a script that writes revisions reports. They are counted up to the highest number that a page or revision has, so there
+# may be fewer.
+REVISIONS = re.compile(r" (\d+) revs \(.* \[max (\d+)\]$")
 VERSION = "0.8"  # of the status files' form
 
 
@@ -120,6 +125,11 @@ class Teller:
         elif status != "in-progress":
             self.line(f"{name}: {status}" + (f": {why}" if why else ""))
 
+    def part(self, job, said):
+        """Tells how far a job has got, if that is what one of MediaWiki's scripts has just said."""
+        if self.as_json and (found := REVISIONS.search(said)):
+            self.line(json.dumps({"job": job, "revisions": int(found[1]), "of": int(found[2])}))
+
     @staticmethod
     def line(text):
         try:
@@ -136,9 +146,8 @@ class Run:
         self.latest = f"{DUMPS}/{tree}/{wiki.db}/latest"
         self.own = f"{DUMPS}/private/{wiki.db}/{date}"  # for those who log in
         self.states = {}
-        replicas = farm()["databases"].get("replicas") or []
-        number = int("0" + "".join(re.findall(r"\d+$", socket.gethostname())))
-        self.host = replicas[(number - 1) % len(replicas)] if replicas else farm()["databases"]["primary"]
+        self.job = None  # the one that was noted last
+        self.made = set()  # jobs that this process has done; the others' files may be of other data
 
     def __enter__(self):
         for folder in (self.folder, self.latest, self.own):
@@ -167,7 +176,15 @@ class Run:
         return f"{self.folder}/{self.wiki.db}-{self.date}-{name}"
 
     def client(self):
-        return [f"--defaults-file={CLIENT}", f"--host={self.host}"]
+        return [f"--defaults-file={CLIENT}", f"--host={self.database}"]
+
+    @functools.cached_property
+    def database(self):
+        """The host from which what MediaWiki does not read itself is read: as in production, one that it would choose, so none
+        that has stopped replicating, or is late, while there is another."""
+        if not farm()["databases"]["replicas"]:
+            return farm()["databases"]["primary"]
+        return commands.output(self, self.maintenance("getReplicaServer.php", "--group=dump"))
 
     def maintenance(self, script, *options):
         return ["php", f"{FARM}/htdocs/{self.wiki.name}/mw/maintenance/{script}", f"--wiki={self.wiki.name}", "--dbgroupdefault=dump", *options]
@@ -190,11 +207,17 @@ class Run:
     def forget(self):
         self.states = {}
 
+    def hear(self, said):
+        """What the commands of the job that is being done say."""
+        self.tell.part(self.job, said)
+
     def note(self, job, status, why=None, files=(), seconds=0.0):
         state = {"status": status, "updated": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())}
         if status == "done":
             state["files"] = {os.path.basename(self.file(file)): about(self.file(file)) for file in files}
+            self.made.add(job)
         self.states[job] = state
+        self.job = job
         self.save()
         if why:
             self.log(f"{job} failed: {why}")
