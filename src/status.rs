@@ -17,6 +17,9 @@ use crate::set::{SetName, full_name};
 /// The version of the format of `status --format json`; it grows when a field is removed or changes its meaning.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// The health of a member that is ready.
+pub const READY: &str = "ready";
+
 /// How long a member has to answer before `status` calls it not ready.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -43,7 +46,7 @@ pub struct MemberStatus {
     pub role: String,
     /// As podman says: created, running, exited, …
     pub state: String,
-    /// `ready`, or why it is not.
+    /// [`READY`], or why it is not.
     pub health: String,
     /// What a member that is ready says of how it fares, such as `3 s behind`; empty for most.
     pub detail: String,
@@ -172,7 +175,7 @@ fn health(container: &Container) -> Health {
     let asked = Endpoint::of(container).map(|endpoint| endpoint.questions()).unwrap_or_default();
     let answers: Result<Vec<_>, _> = asked.iter().map(|question| probe::ask(&question.ask, PATIENCE)).collect();
     match answers {
-        Ok(details) => said("ready".to_owned(), details.into_iter().flatten().collect()),
+        Ok(details) => said(READY.to_owned(), details.into_iter().flatten().collect()),
         Err(why) => said(format!("not ready: {why}"), Vec::new()),
     }
 }

@@ -19,6 +19,7 @@ use crate::plan;
 use crate::podman::observe::Container;
 use crate::probe::{self, Endpoint};
 use crate::set::SetName;
+use crate::status;
 
 pub use date::Date;
 use queue::Queue;
@@ -76,7 +77,13 @@ pub enum Status {
 /// # Errors
 /// [`Kind::Failed`] where no such host runs; [`Kind::Usage`] where a job is asked for that there is not.
 pub fn run(session: &Session<'_>, set: &SetName, request: &Request) -> Result<Vec<Verdict>> {
-    let hosts = hosts(session, set, request.snapshot)?;
+    let containers = session.podman.containers()?;
+    let hosts = hosts(&containers, set, request.snapshot)?;
+    // A replica that has stopped replicating answers as if nothing were wrong.
+    let members = status::of(&containers, std::slice::from_ref(set)).sets.into_iter().flat_map(|set| set.members);
+    for member in members.filter(|member| member.health != status::READY) {
+        session.progress.say(&format!("warning: {} is {}: dumps may fail, or lack what is new", member.name, member.health));
+    }
     let queue = Queue::new(request.wikis.len());
     let verdicts = Mutex::new(vec![Vec::new(); request.wikis.len()]);
     let gone = std::thread::scope(|scope| {
@@ -132,11 +139,10 @@ fn check(session: &Session<'_>, host: &str) -> Result<(), String> {
 }
 
 /// The running hosts that make dumps, by name.
-fn hosts(session: &Session<'_>, set: &SetName, only: Option<u16>) -> Result<Vec<String>> {
-    let containers = session.podman.containers()?;
+fn hosts(containers: &[Container], set: &SetName, only: Option<u16>) -> Result<Vec<String>, Failure> {
     let provides =
         |container: &&Container| container.label(label::PROVIDES).is_some_and(|all| all.split(',').any(|one| one == SERVICE));
-    let mut hosts: Vec<String> = plan::containers_of(&containers, set)
+    let mut hosts: Vec<String> = plan::containers_of(containers, set)
         .into_iter()
         .filter(provides)
         .filter(|container| container.running())
@@ -153,8 +159,7 @@ fn hosts(session: &Session<'_>, set: &SetName, only: Option<u16>) -> Result<Vec<
         let which =
             only.map_or_else(|| "no host that makes dumps".to_owned(), |number| format!("no snapshot host with number {number}"));
         return Err(Failure::new(Kind::Failed, format!("{which} runs in set {set}"))
-            .hint(format!("podfarm status {set}; podfarm up {set}"))
-            .into());
+            .hint(format!("podfarm status {set}; podfarm up {set}")));
     }
     Ok(hosts)
 }

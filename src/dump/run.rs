@@ -21,6 +21,7 @@ const SOME_FAILED: i32 = 5;
 #[serde(untagged)]
 enum Said {
     Plan { jobs: Vec<String> },
+    Part { job: String, revisions: u64, of: u64 },
     Job { job: String, status: Status, why: Option<String>, seconds: f64 },
 }
 
@@ -55,7 +56,7 @@ pub(super) fn dump(session: &Session<'_>, host: &str, wiki: &str, request: &Requ
     command.extend(["--".to_owned(), wiki.to_owned()]);
     let mut run = Run { progress: session.progress, host, wiki, planned: Vec::new(), verdicts: Vec::new() };
     let ended = session.podman.attend(&argv::exec(host, None, false, &command), |line| run.hear(line));
-    session.progress.finish(&run.task());
+    run.planned.iter().map(|job| run.part(job)).chain([run.task()]).for_each(|task| session.progress.finish(&task));
     let error = ended.err();
     if let Some(error) = &error {
         run.close(error);
@@ -77,13 +78,20 @@ impl Run<'_> {
         format!("{} on {}", self.wiki, self.host)
     }
 
+    /// How far a job has got is told beside how far the run has.
+    fn part(&self, job: &str) -> String {
+        format!("{job} of {}", self.wiki)
+    }
+
     fn hear(&mut self, line: &str) {
         match serde_json::from_str(line) {
             Ok(Said::Plan { jobs }) => self.planned = jobs,
             Ok(Said::Job { job, status: Status::InProgress, .. }) => {
                 self.progress.advance(&self.task(), self.verdicts.len() as u64, Some(self.planned.len() as u64), &job);
             }
+            Ok(Said::Part { job, revisions, of }) => self.progress.advance(&self.part(&job), revisions, Some(of), "revisions"),
             Ok(Said::Job { job, status, why, seconds }) => {
+                self.progress.finish(&self.part(&job));
                 let shown = if status == Status::Done { "done" } else { "failed" };
                 self.progress.say(&format!(
                     "{}: {job} {shown} ({seconds} s){}",
@@ -140,17 +148,30 @@ mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
+    use std::sync::Mutex;
 
-    struct Silent;
+    /// What is shown on the way.
+    #[derive(Default)]
+    struct Shown(Mutex<Vec<String>>);
 
-    impl Progress for Silent {
+    impl Progress for Shown {
         fn say(&self, _: &str) {}
-        fn advance(&self, _: &str, _: u64, _: Option<u64>, _: &str) {}
-        fn finish(&self, _: &str) {}
+
+        fn advance(&self, task: &str, done: u64, total: Option<u64>, unit: &str) {
+            self.0.lock().unwrap().push(format!("{task}: {done}/{} {unit}", total.unwrap_or_default()));
+        }
+
+        fn finish(&self, task: &str) {
+            self.0.lock().unwrap().push(format!("{task}: finished"));
+        }
     }
 
     fn a_run() -> Run<'static> {
-        Run { progress: &Silent, host: "demo-snapshot1", wiki: "wiki", planned: Vec::new(), verdicts: Vec::new() }
+        run_showing(Box::leak(Box::default()))
+    }
+
+    fn run_showing(progress: &Shown) -> Run<'_> {
+        Run { progress, host: "demo-snapshot1", wiki: "wiki", planned: Vec::new(), verdicts: Vec::new() }
     }
 
     fn ended(code: i32, stderr: &str) -> anyhow::Error {
@@ -168,6 +189,18 @@ mod tests {
 
     const DONE: &str = r#"{"job": "a", "status": "done", "why": null, "seconds": 1.5}"#;
     const FAILED: &str = r#"{"job": "b", "status": "failed", "why": "no space", "seconds": 0.1}"#;
+
+    #[test]
+    fn how_far_the_run_and_its_job_have_got_is_shown() {
+        let shown = Shown::default();
+        let mut run = run_showing(&shown);
+        run.hear(r#"{"jobs": ["a", "b"]}"#);
+        run.hear(r#"{"job": "a", "status": "in-progress", "why": null, "seconds": 0}"#);
+        run.hear(r#"{"job": "a", "revisions": 500, "of": 2040}"#);
+        run.hear(DONE);
+        let expected = ["wiki on demo-snapshot1: 0/2 a", "a of wiki: 500/2040 revisions", "a of wiki: finished"];
+        assert_eq!(*shown.0.lock().unwrap(), expected);
+    }
 
     #[test]
     fn jobs_that_were_not_heard_of_have_failed() {

@@ -58,6 +58,29 @@ fn replicas_follow_the_primary_and_say_how() {
 }
 
 #[test]
+fn dumps_are_read_from_a_replica_that_replicates() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("reads", "wikis:\n  wiki: {pages: 220}\nmembers:\n  dbreplica: {count: 2}\n");
+    sandbox.run(&["up", &set]).ok();
+    sandbox.run(&["exec", &set, "dbreplica2", "mariadb", "-e", "STOP SLAVE"]).ok();
+    until("what has stopped is told", || member(&sandbox, &set, "dbreplica2")["health"] != "ready");
+    let ran = sandbox.run(&["dump", &set, "--date", "20260101", "--job", "pagetable"]).status(0);
+    ran.stderr_has("warning: dbreplica2 is not ready: it has stopped replicating");
+    // Chosen at random it would be, sooner or later.
+    let dumps = "for day in 02 03 04 05; do dump-wiki wiki --date 202601$day --job pagetable || exit; done; \
+                 grep -ho -e '--host=[^ ]*' /srv/dumps/private/wiki/*/dumplog.txt";
+    let hosts = sandbox.run(&["exec", &set, "snapshot1", "sh", "-c", dumps]).ok().stdout;
+    let hosts: Vec<_> = hosts.lines().filter(|line| line.starts_with("--host=")).collect();
+    assert_eq!(hosts, vec![format!("--host={set}-dbreplica1"); 5]);
+
+    // How far a job has got is told on the way.
+    let ran = sandbox.run(&["exec", &set, "snapshot1", "dump-wiki", "wiki", "--json", "--job", "xmlstubsdump"]).ok();
+    ran.stdout_has(r#"{"job": "xmlstubsdump", "revisions": 500, "of": "#);
+    sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
+}
+
+#[test]
 fn a_lag_that_is_no_duration_is_refused() {
     let sandbox = Sandbox::new();
     for lag in ["soon", "30", "-1s", "8d"] {
