@@ -21,7 +21,7 @@ const SOME_FAILED: i32 = 5;
 #[serde(untagged)]
 enum Said {
     Plan { jobs: Vec<String> },
-    Part { job: String, revisions: u64, of: u64 },
+    Part { job: String, revisions: u64, of: Option<u64> },
     Job { job: String, status: Status, why: Option<String>, seconds: f64 },
 }
 
@@ -89,7 +89,7 @@ impl Run<'_> {
             Ok(Said::Job { job, status: Status::InProgress, .. }) => {
                 self.progress.advance(&self.task(), self.verdicts.len() as u64, Some(self.planned.len() as u64), &job);
             }
-            Ok(Said::Part { job, revisions, of }) => self.progress.advance(&self.part(&job), revisions, Some(of), "revisions"),
+            Ok(Said::Part { job, revisions, of }) => self.progress.advance(&self.part(&job), revisions, of, "revisions"),
             Ok(Said::Job { job, status, why, seconds }) => {
                 self.progress.finish(&self.part(&job));
                 let shown = if status == Status::Done { "done" } else { "failed" };

@@ -2,6 +2,7 @@
 
 worker.py writes what becomes of its jobs into dumpruninfo.json; why one failed stands in what it says."""
 
+import contextlib
 import glob
 import gzip
 import json
@@ -14,7 +15,7 @@ import threading
 import time
 
 from . import commands
-from .run import DUMPS, FARM, Refused
+from .run import DUMPS, FARM, Refused, progress
 
 CODE = "/srv/operations-dumps/xmldumps-backup"
 CONFIGURATION = f"{FARM}/dumps/wikidump.conf"
@@ -41,6 +42,8 @@ class Run:
         self.began = {}  # when each was begun, and how much had been said before
         self.told = {}  # why each failed; None for those that are done
         self.said = []
+        self.log = NewLines(f"{self.own}/dumplog.txt")  # where what MediaWiki's scripts report goes
+        self.progress = progress(tell, wiki)
         self.heard = 0  # how much of that had been said when last was looked
 
     def do(self, names):
@@ -124,11 +127,10 @@ class Run:
             elif status == "in-progress" and job not in self.began:
                 self.began[job] = time.monotonic(), self.heard
                 self.tell.job(job, "in-progress", None, 0.0)
-        new = self.said[self.heard :]
-        self.heard += len(new)
+        self.heard = len(self.said)
         if at_work := [job for job in self.began if job not in self.told]:
-            for said in new:
-                self.tell.part(at_work[-1], said)
+            for line in self.log:
+                self.progress.hear(at_work[-1], line)
 
     def plan(self, states):
         """What there is to do, once worker.py has said what jobs there are."""
@@ -178,6 +180,21 @@ class Run:
         if status and not self.names and not any(self.told.values()):
             self.report("worker.py", f"it ended with {status}: {reason(self.said)}")
         return not any(self.told.values())
+
+
+class NewLines:
+    """The lines that are added to a file, those that are whole."""
+
+    def __init__(self, path):
+        self.path = path
+        self.at = os.path.getsize(path) if os.path.exists(path) else 0
+
+    def __iter__(self):
+        with contextlib.suppress(FileNotFoundError), open(self.path, "rb") as file:
+            file.seek(self.at)
+            new, end, _ = file.read().rpartition(b"\n")
+            self.at += len(new + end)
+            yield from new.decode(errors="replace").splitlines()
 
 
 def read(file):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from . import commands
 from .lock import Held, Lock
+from .progress import Progress
 
 FARM = "/srv/farm"
 DUMPS = "/srv/dumps"
@@ -20,9 +21,6 @@ CLIENT = "/etc/mysql/dumps.cnf"
 PUBLISH = f"{DUMPS}/temp/publish"
 TRIES = 5  # to publish, one after the other, all of which fail
 SILENCE = 60  # seconds without a sign of life from the host that publishes
-# What a script that writes revisions reports. They are counted up to the highest number that a page or revision has, so there
-# may be fewer.
-REVISIONS = re.compile(r" (\d+) revs \(.* \[max (\d+)\]$")
 VERSION = "0.8"  # of the status files' form
 
 
@@ -53,6 +51,15 @@ def find_wiki(name):
         if name in (wiki, db):
             return Wiki(wiki, db, farm()["wikis"][db]["private"])
     return None
+
+
+def client(host):
+    """The options by which MariaDB's programs get at a database."""
+    return [f"--defaults-file={CLIENT}", f"--host={host}"]
+
+
+def progress(tell, wiki):
+    return Progress(tell, client(farm()["databases"]["primary"]), wiki.db)
 
 
 def withdraw():
@@ -125,10 +132,9 @@ class Teller:
         elif status != "in-progress":
             self.line(f"{name}: {status}" + (f": {why}" if why else ""))
 
-    def part(self, job, said):
-        """Tells how far a job has got, if that is what one of MediaWiki's scripts has just said."""
-        if self.as_json and (found := REVISIONS.search(said)):
-            self.line(json.dumps({"job": job, "revisions": int(found[1]), "of": int(found[2])}))
+    def part(self, job, revisions, of):
+        if self.as_json:
+            self.line(json.dumps({"job": job, "revisions": revisions, "of": of}))
 
     @staticmethod
     def line(text):
@@ -146,6 +152,7 @@ class Run:
         self.latest = f"{DUMPS}/{tree}/{wiki.db}/latest"
         self.own = f"{DUMPS}/private/{wiki.db}/{date}"  # for those who log in
         self.states = {}
+        self.progress = progress(tell, wiki)
         self.job = None  # the one that was noted last
         self.made = set()  # jobs that this process has done; the others' files may be of other data
 
@@ -175,9 +182,6 @@ class Run:
     def file(self, name):
         return f"{self.folder}/{self.wiki.db}-{self.date}-{name}"
 
-    def client(self):
-        return [f"--defaults-file={CLIENT}", f"--host={self.database}"]
-
     @functools.cached_property
     def database(self):
         """The host from which what MediaWiki does not read itself is read: as in production, one that it would choose, so none
@@ -185,6 +189,9 @@ class Run:
         if not farm()["databases"]["replicas"]:
             return farm()["databases"]["primary"]
         return commands.output(self, self.maintenance("getReplicaServer.php", "--group=dump"))
+
+    def client(self):
+        return client(self.database)
 
     def maintenance(self, script, *options):
         return ["php", f"{FARM}/htdocs/{self.wiki.name}/mw/maintenance/{script}", f"--wiki={self.wiki.name}", "--dbgroupdefault=dump", *options]
@@ -209,7 +216,7 @@ class Run:
 
     def hear(self, said):
         """What the commands of the job that is being done say."""
-        self.tell.part(self.job, said)
+        self.progress.hear(self.job, said)
 
     def note(self, job, status, why=None, files=(), seconds=0.0):
         state = {"status": status, "updated": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())}
