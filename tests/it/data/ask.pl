@@ -1,5 +1,5 @@
 # Asks servers for something, each in its own language, and prints of each "HOST:PORT open" if it does what was asked,
-# "HOST:PORT shut" if it does not, whatever it says. For port 22 the key on standard input is used.
+# "HOST:PORT shut" if it does not, whatever it says. For port 22 the first key on standard input is used, for 2022 the second.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -13,9 +13,12 @@ my %QUESTION = (
 );
 
 umask 077;
-open my $key, '>', '/tmp/ask-key' or die;
-print {$key} <STDIN>;
-close $key;
+my @keys = split /\0/, do { local $/; <STDIN> };
+for my $port (22, 2022) {
+	open my $key, '>', "/tmp/ask-key-$port" or die;
+	print {$key} shift @keys // '';
+	close $key;
+}
 my %asking;
 for my $server (@ARGV) {
 	my $child = fork // die;
@@ -25,11 +28,12 @@ for my $server (@ARGV) {
 while ((my $child = wait) > 0) {
 	print "$asking{$child} ", $? ? 'shut' : 'open', "\n";
 }
-unlink '/tmp/ask-key';
+unlink '/tmp/ask-key-22', '/tmp/ask-key-2022';
 
 sub open_to_us {
 	my ($host, $port) = @_;
-	return ssh($host) if $port == 22;
+	return ssh($port, 'ssh', "root\@$host", 'true') if $port == 22;
+	return ssh($port, 'sftp', '-P', $port, "dumpsgen\@$host") if $port == 2022;
 	my ($question, $good) = @{ $QUESTION{$port} };
 	my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Timeout => 5) or return 0;
 	local $SIG{ALRM} = sub { exit 1 };
@@ -43,8 +47,9 @@ sub open_to_us {
 }
 
 sub ssh {
-	my ($host) = @_;
+	my ($port, $program, @words) = @_;
 	my @options = map { ('-o', $_) } qw(BatchMode=yes StrictHostKeyChecking=no UserKnownHostsFile=/dev/null ConnectTimeout=10 LogLevel=ERROR);
+	open STDIN, '<', '/dev/null';
 	open STDERR, '>', '/dev/null';
-	return system('ssh', @options, '-i', '/tmp/ask-key', "root\@$host", 'true') == 0;
+	return system($program, @options, '-i', "/tmp/ask-key-$port", @words) == 0;
 }
