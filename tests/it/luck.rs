@@ -6,12 +6,12 @@ use crate::sandbox::{SMALL, Sandbox, podman};
 use crate::topology::until;
 
 /// A folder that is small: a file system of its own, where podman and the containers it starts see it.
-struct Small {
+pub struct Small {
     at: String,
 }
 
 impl Small {
-    fn mount(at: &std::path::Path, size: &str) -> Self {
+    pub fn mount(at: &std::path::Path, size: &str) -> Self {
         let at = at.display().to_string();
         podman(&["unshare", "mount", "-t", "tmpfs", "-o", &format!("size={size}"), "podfarm-test", &at]).ok();
         Self { at }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use crate::luck::Small;
 use crate::ran::Ran;
 use crate::sandbox::{Sandbox, podman, run};
 
@@ -165,6 +166,35 @@ fn what_goes_wrong_is_told_and_mended_by_the_next_run() {
     podman(&["stop", "--time", "1", &format!("{set}-php")]);
     let became = told(&dumps.dump(&["--job", "namespaces"]).status(5)).remove("wiki").expect("a wiki");
     assert!(became["namespaces"].starts_with("the API's answer is no JSON: 503"), "{became:?}");
+    sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
+}
+
+#[test]
+fn a_full_disk() {
+    let sandbox = Sandbox::new();
+    let farm = format!("dumps: {{source: {}}}\nwikis:\n  wiki: {{pages: 30}}\n", code(&sandbox).display());
+    let set = sandbox.set("nospace", &farm);
+    sandbox.run(&["create", &set]).ok();
+    let small = Small::mount(&sandbox.at(&format!("data/sets/{set}/shared/dumps")), "10m");
+    sandbox.run(&["start", &set]).ok();
+    let dumps = Dumps { sandbox: &sandbox, set: set.clone() };
+    dumps.shell("printf '[misc]\nmaxRetries=1\n' >/srv/dumps/.wikidump.conf").ok(); // it would take minutes
+    dumps.dump(&["--job", "pagetable"]).ok();
+    let fill = "cd /srv/dumps; dd if=/dev/zero of=fill bs=4k 2>/dev/null; truncate --size=-16k fill";
+    dumps.shell(fill).ok();
+    let full = dumps.dump(&[]).status(5);
+    let became = told(&full).remove("wiki").expect("a wiki");
+    assert!(became.len() > 1 && became["articlesmultistreamdump"] != "done", "{full}");
+    assert!(full.stdout.contains("No space left on device"), "{full}");
+
+    // With room, what was not done is.
+    dumps.shell("rm /srv/dumps/fill").ok();
+    let mended = told(&dumps.dump(&[]).ok()).remove("wiki").expect("a wiki");
+    assert!(!mended.contains_key("pagetable") && mended["articlesmultistreamdump"] == "done", "{mended:?}");
+    dumps.shell("cd /srv/dumps/public/wiki/20260101 && bzip2 -t *.bz2 && gzip -t *.gz").ok();
+    sandbox.run(&["stop", &set]).ok();
+    drop(small);
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
 }
