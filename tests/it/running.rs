@@ -386,13 +386,14 @@ fn remove_takes_the_images_that_nobody_else_uses() {
     let image_of = |host: &str| podman(&["inspect", "--format", "{{.ImageName}}", host]).ok().stdout.trim().to_owned();
     let probe = image_of(&format!("{set}-probe"));
     let mariadb = image_of(&format!("{other}-dbprimary"));
-    let before = images();
+    // Of a role that neither set knows. Other tests make and remove images at the same time, so only this test's are looked at.
+    let foreign = format!("localhost/podfarm/foreign-{}:0123456789abcdef", sandbox.id());
+    podman(&["tag", &mariadb, &foreign]).ok();
     sandbox.run(&["remove", &set]).ok();
     let left = images();
+    podman(&["rmi", &foreign]).ok();
+    assert!(left.contains(&foreign), "not this set's to remove: {left:#?}");
     assert!(!left.contains(&probe), "{left:#?}");
     assert!(left.contains(&mariadb), "another set uses it: {left:#?}");
-    let of = |tag: &str, names: &[&str]| names.iter().any(|name| tag.starts_with(&format!("localhost/podfarm/{name}:")));
-    assert!(left.iter().any(|tag| of(tag, &["base"])), "other images are built on it: {left:#?}");
-    let foreign = before.iter().filter(|tag| !of(tag, &["base", "mariadb", "probe"]));
-    assert!(foreign.clone().all(|tag| left.contains(tag)), "not this set's to remove: {before:#?} {left:#?}");
+    assert!(left.iter().any(|tag| tag.starts_with("localhost/podfarm/base:")), "other images are built on it: {left:#?}");
 }
