@@ -25,7 +25,7 @@ use crate::failure::{Failure, Kind, join};
 use crate::image::{Image, digest};
 use crate::lock::Lock;
 use crate::paths::Paths;
-use crate::podman::{Podman, argv, observe};
+use crate::podman::{Podman, argv, observe, orphans};
 use crate::process::{Input, side_by_side};
 use crate::progress::Progress;
 use crate::set::Set;
@@ -33,6 +33,8 @@ use crate::source::Tree;
 
 /// How long the server may take to be there, with making its own tables first.
 const START: Duration = Duration::from_secs(120);
+/// How long the podman of a killed podfarm may take to end once its container is gone.
+const ORPHANS: Duration = Duration::from_secs(10);
 /// A disk with less room, in bytes, is full: no table can grow on it.
 const LEAST_ROOM: u64 = 4 << 20;
 
@@ -116,8 +118,16 @@ fn remove_half(podman: &Podman, id: &str, folder: &Path) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
-    remove_containers(podman, id)?;
-    remove_tree(podman, folder)
+    let ends = Instant::now() + ORPHANS;
+    loop {
+        // Asked before podman lists what there is: a container in the making is in no list yet.
+        let more = orphans::any_with_label(&format!("{LABEL}={id}"));
+        let removed = remove_containers(podman, id); // podman fails where one ends by itself at that moment
+        if removed.is_ok() && !more || Instant::now() > ends {
+            return removed.and_then(|()| remove_tree(podman, folder));
+        }
+        sleep(Duration::from_millis(50));
+    }
 }
 
 impl Builder<'_> {

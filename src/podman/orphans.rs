@@ -37,14 +37,23 @@ impl Work {
     }
 
     fn any(&self) -> bool {
-        let Ok(processes) = fs::read_dir("/proc") else { return false };
-        processes.flatten().any(|process| is_orphan(&process.path(), self.verbs))
+        any(|command_line| is_one_of(self.verbs, command_line))
     }
 }
 
-fn is_orphan(process: &Path, verbs: &[&str]) -> bool {
+/// Whether podman is making or running a container whose label begins so.
+pub fn any_with_label(beginning: &str) -> bool {
+    any(|command_line| has_label(beginning, command_line))
+}
+
+fn any(is_it: impl Fn(&[u8]) -> bool) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    processes.flatten().any(|process| is_orphan(&process.path(), &is_it))
+}
+
+fn is_orphan(process: &Path, is_it: impl Fn(&[u8]) -> bool) -> bool {
     let read = |part: &str| fs::read(process.join(part)).unwrap_or_default();
-    if read("comm") != b"podman\n" || !is_one_of(verbs, &read("cmdline")) {
+    if read("comm") != b"podman\n" || !is_it(&read("cmdline")) {
         return false;
     }
     let Some(parent) = parent(&read("environ")) else { return false };
@@ -55,6 +64,11 @@ fn is_one_of(verbs: &[&str], command_line: &[u8]) -> bool {
     let words: Vec<_> = command_line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
     let attached = words.iter().any(|word| word == "run") && !words.iter().any(|word| word == "--detach");
     words.get(1).is_some_and(|verb| verbs.contains(&verb.as_ref())) && !attached
+}
+
+fn has_label(beginning: &str, command_line: &[u8]) -> bool {
+    let words: Vec<_> = command_line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    words.windows(2).any(|pair| pair[0] == "--label" && pair[1].starts_with(beginning))
 }
 
 /// The process id of the podfarm that started this, from its environment.
@@ -76,6 +90,13 @@ mod tests {
         assert!(!is_set_work(b"podman\0run\0--rm\0--init\0--name\0podfarm-seed-0\0"));
         assert!(!is_set_work(b"podman\0build\0."));
         assert!(!is_set_work(b"podman\0"));
+    }
+
+    #[test]
+    fn a_container_is_known_by_its_label() {
+        let command_line = b"podman\0run\0--rm\0--label\0podfarm.seeding=0123\0--\0podfarm.seeding=45\0";
+        assert!(has_label("podfarm.seeding=01", command_line));
+        assert!(!has_label("podfarm.seeding=45", command_line));
     }
 
     #[test]
