@@ -42,9 +42,9 @@ class Run:
         self.began = {}  # when each was begun, and how much had been said before
         self.told = {}  # why each failed; None for those that are done
         self.said = []
+        self.heard = 0  # how much of that had been said when last was looked
         self.log = NewLines(f"{self.own}/dumplog.txt")  # where what MediaWiki's scripts report goes
         self.progress = progress(tell, wiki)
-        self.heard = 0  # how much of that had been said when last was looked
 
     def do(self, names):
         """Does what is to be done; tells whether all of it is done."""

@@ -133,8 +133,8 @@ class Teller:
             self.line(f"{name}: {status}" + (f": {why}" if why else ""))
 
     def part(self, job, revisions, of):
-        if self.as_json:
-            self.line(json.dumps({"job": job, "revisions": revisions, "of": of}))
+        """How far a job has got; for programs alone."""
+        self.line(json.dumps({"job": job, "revisions": revisions, "of": of}))
 
     @staticmethod
     def line(text):
