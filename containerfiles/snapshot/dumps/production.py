@@ -11,7 +11,6 @@ import re
 import shutil
 import socket
 import subprocess
-import threading
 import time
 
 from . import commands
@@ -41,8 +40,8 @@ class Run:
         self.wanted = None  # the jobs that there are to do, when that is known
         self.began = {}  # when each was begun, and how much had been said before
         self.told = {}  # why each failed; None for those that are done
-        self.said = []
-        self.heard = 0  # how much of that had been said when last was looked
+        self.output, self.said = None, b""
+        self.heard = 0  # how much of that had been said before it was last looked what has changed
         self.log = NewLines(f"{self.own}/dumplog.txt")  # where what MediaWiki's scripts report goes
         self.progress = progress(tell, wiki)
 
@@ -57,15 +56,16 @@ class Run:
         self.before = self.states()
         process = subprocess.Popen(
             self.command(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=os.environ | {"HOME": HOME, "PYTHONUNBUFFERED": "1"},
         )
-        listener = threading.Thread(target=self.listen, args=[process.stdout])
-        listener.start()
-        while listener.is_alive():
-            listener.join(OFTEN)
+        self.output = process.stdout
+        os.set_blocking(self.output.fileno(), False)
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(OFTEN)
             self.watch()
-        return self.close(process.wait())
+        return self.close(process.returncode)
 
     def command(self):
         command = ["python3", f"{CODE}/worker.py", "--configfile", CONFIGURATION, "--date", self.date, "--log", "--exclusive"]
@@ -98,21 +98,21 @@ class Run:
         except FileNotFoundError:  # there is none, or its run has ended
             pass
 
-    def listen(self, output):
-        for line in output:
-            self.said.append(line.rstrip("\n"))
-            try:
-                with open(f"{self.own}/output.txt", "a", encoding="utf-8") as log:
-                    log.write(line)
-            except OSError:  # no space left, perhaps: worker.py must not wait for us
-                pass
+    def listen(self):
+        """Takes what has been said since."""
+        if new := self.output.read():
+            self.said += new
+            with contextlib.suppress(OSError), open(f"{self.own}/output.txt", "ab") as log:  # no space left, perhaps: the run goes on
+                log.write(new)
 
     def states(self):
         return read(f"{self.folder}/dumpruninfo.json").get("jobs", {})
 
     def watch(self):
         """Tells what has changed."""
-        states = self.states()
+        self.listen()
+        heard, states = len(self.said), self.states()
+        self.listen()  # worker.py says why a job failed before it writes down that it did
         changed = {job: state["status"] for job, state in states.items() if state != self.before.get(job)}
         if self.wanted is None and set(changed.values()) - {"waiting"}:
             self.plan(states)
@@ -127,7 +127,7 @@ class Run:
             elif status == "in-progress" and job not in self.began:
                 self.began[job] = time.monotonic(), self.heard
                 self.tell.job(job, "in-progress", None, 0.0)
-        self.heard = len(self.said)
+        self.heard = heard
         if at_work := [job for job in self.began if job not in self.told]:
             for line in self.log:
                 self.progress.hear(at_work[-1], line)
@@ -214,15 +214,16 @@ def is_worker(process):
         return False
 
 
-def reason(lines, job=""):
+def reason(said, job=""):
     """Of what worker.py has said, the line that tells most of why a job failed, or why there is no run."""
+    text = said.decode(errors="replace")
     for telling in [
         rf"Required job .* not starting job {job}$",
         r"^[\w.]*(?:Error|Exception): .*",
         r"^Error from command\(s\): [^>]*",
         r"\*\*\* exception! (.*)",
     ]:
-        found = [match for match in (re.search(telling, line) for line in lines) if match]
+        found = [match for match in (re.search(telling, line) for line in text.splitlines()) if match]
         if found:
             return found[-1][found[-1].lastindex or 0].strip()[:500]
-    return commands.reason("\n".join(lines))
+    return commands.reason(text)
