@@ -131,7 +131,7 @@ class Harness(Figures):
         number = self.peer_url.split(".")[2]
         self.run(["podman", "pod", "create", "--infra=false", "--name", f"{PEER}-number", "--label", f"podfarm.number={number}"])
         self.run(self.podfarm("destroy", PEER))
-        ground, members = [], []
+        ground, members, apart = [], [], []
         for line in lines:
             command, _, random_input = line.partition(" < ")
             words = shlex.split(command, comments=True)
@@ -139,9 +139,11 @@ class Harness(Figures):
                 ground.append((words, self.secret(words[3])))
             elif words[:2] == ["podman", "run"]:
                 members.append(words)
+            elif words[:2] == ["podman", "unshare"]:
+                apart.append(words)
             elif words:
                 ground.append((words, None))
-        write_script(self.work / "floor", ground, members)
+        write_script(self.work / "floor", ground, members, apart)
         (self.work / "compose.json").write_text(json.dumps(self.compose_file(ground, members), indent=1))
 
     def secret(self, name):

@@ -71,8 +71,8 @@ class Service:
         return mount
 
 
-def write_script(path, ground, members):
-    """The floor: what has to be there first side by side, then all `podman run` side by side."""
+def write_script(path, ground, members, apart):
+    """The floor: what has to be there first side by side, then all `podman run` side by side, then what keeps the set apart."""
     lines = ["#!/bin/bash", "set -eu", 'all() { for job in $(jobs -p); do wait "$job"; done; }']
     for words, source in ground:
         # Some versions of podman read a secret from nothing but a pipe.
@@ -81,5 +81,6 @@ def write_script(path, ground, members):
     lines.append("all")
     lines += [f"{shlex.join(words)} </dev/null >/dev/null &" for words in members]
     lines.append("all")
+    lines += [f"{shlex.join(words)} </dev/null >/dev/null" for words in apart]
     path.write_text("\n".join(lines) + "\n")
     path.chmod(0o755)

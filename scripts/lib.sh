@@ -6,7 +6,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # What `podfarm` itself uses. iptables and nftables: netavark calls one or the other, depending on its version.
 podfarm_packages=(podman crun netavark aardvark-dns catatonit uidmap slirp4netns passt fuse-overlayfs
-  iptables nftables dbus-user-session mmdebstrap debian-archive-keyring openssh-client rsync git ca-certificates dnsmasq-base)
+  iptables nftables iproute2 dbus-user-session mmdebstrap debian-archive-keyring openssh-client rsync git ca-certificates dnsmasq-base)
 # What only the tests use.
 test_packages=(shellcheck chromium chromium-driver python3 gpg gpg-agent)
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::apply::{NoNative, OnFailure, apply};
 use super::existing::{Existing, check_ports, free_number};
@@ -70,10 +70,12 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
             .hint(format!("`podfarm up {name}` makes it anew, `podfarm destroy {name}` removes the rest of it"))
             .into());
     }
-    seeds::check_there(name, Existing::of(&containers, name).seed.as_deref())?;
+    let existing = Existing::of(&containers, name);
+    seeds::check_there(name, existing.seed.as_deref())?;
     let endpoints: Vec<_> = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
     check_ports(&endpoints, &containers)?;
-    apply(session, &mut report, plan::start(name, &containers), &NoNative, OnFailure::Stop)?;
+    let subnet = existing.subnet().context("its containers do not say which addresses they have")?;
+    apply(session, &mut report, plan::start(name, &subnet.to_string(), &containers), &NoNative, OnFailure::Stop)?;
     wait(session, name, endpoints, options, &mut report)?;
     Ok(report)
 }
@@ -180,12 +182,11 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
     if before == Before::Gone {
         plan::forget_members(name, &mut containers, &mut inventory);
     }
-    let mut stages = plan::bring_up(&desired, goal, &containers, &inventory);
-    let members = stages.pop().unwrap_or_default();
+    let (ground, members) = plan::bring_up(&desired, goal, &containers, &inventory);
     let native = Files { session, ingredients: &ingredients, desired: &desired, seed: &seed };
-    apply(session, report, stages, &native, OnFailure::Stop)?;
+    apply(session, report, ground, &native, OnFailure::Stop)?;
     drop(numbering);
-    apply(session, report, vec![members], &native, OnFailure::Stop)?;
+    apply(session, report, members, &native, OnFailure::Stop)?;
     Ok(endpoints)
 }
 
@@ -255,7 +256,7 @@ fn not_ready(session: &Session<'_>, set: &SetName, unanswered: &[probe::Unanswer
 
 /// What podfarm calls besides podman.
 fn check_tools() -> Result<()> {
-    for (program, package) in [("ssh-keygen", "openssh-client"), ("mmdebstrap", "mmdebstrap")] {
+    for (program, package) in [("ssh-keygen", "openssh-client"), ("mmdebstrap", "mmdebstrap"), ("ip", "iproute2")] {
         if find_program(program).is_none() {
             return Err(Failure::new(Kind::Machine, format!("{program} is not installed"))
                 .hint(format!("sudo apt-get install {package}"))

@@ -89,7 +89,8 @@ fn a_long_import_keeps_nobody_waiting_but_for_that_wiki() {
 fn sets_do_not_see_each_other() {
     let sandbox = Sandbox::new();
     let sets = [sandbox.set("one", SMALL), sandbox.set("two", SMALL)];
-    let mut arguments = vec!["up"];
+    let third = sandbox.set("third", TINY);
+    let mut arguments = vec!["up", &third];
     arguments.extend(sets.iter().map(String::as_str));
     let ran = sandbox.run(&arguments).ok();
     assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("http://127.77.")).count(), 2, "{ran}");
@@ -104,6 +105,10 @@ fn sets_do_not_see_each_other() {
         let connect = format!("exec 3<>/dev/tcp/{host}/3306 && head -c 1 <&3 | wc -c");
         sandbox.run(&["exec", &sets[0], "snapshot1", "timeout", "3", "bash", "-c", &connect])
     };
+    // With some versions of netavark, the end of any network took away the rules that isolate the others; a start mended that.
+    sandbox.run(&["stop", &sets[0]]).ok();
+    sandbox.run(&["start", &sets[0]]).ok();
+    sandbox.run(&["down", &third]).ok();
     assert_eq!(reach(&address(&one, "dbprimary")).ok().stdout.trim(), "1");
     assert_eq!(reach(&format!("{}-dbprimary", sets[0])).ok().stdout.trim(), "1");
     for host in [address(&two, "dbprimary"), format!("{}-dbprimary", sets[1])] {
