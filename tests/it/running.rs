@@ -244,7 +244,7 @@ fn secrets(set: &str) -> Vec<(String, String)> {
 fn secrets_are_nowhere_else(sandbox: &Sandbox, set: &str) {
     let secrets = secrets(set);
     let names: Vec<_> = secrets.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["db-dump", "db-repl", "db-wiki", "ssh-host-key"], "each once, the same for all members");
+    assert_eq!(names, ["db-dump", "db-wiki", "ssh-host-key"], "each once, the same for all members");
 
     let hosts: Vec<_> = MEMBERS.iter().map(|member| format!("{set}-{member}")).collect();
     let mut seen: Vec<(String, Ran)> = Vec::new();
