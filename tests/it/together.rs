@@ -75,7 +75,7 @@ fn a_long_import_keeps_nobody_waiting_but_for_that_wiki() {
     };
     until("the import begins", begun);
     long.pause();
-    sandbox.run(&["create", &sets[1]]).ok().stderr_has_not("another podfarm");
+    sandbox.run(&["create", &sets[1]]).ok().stderr_has_not("at work on the same");
     let mut both = sandbox.start(&["create", &sets[2]]);
     both.until("another podfarm is at work on the same wiki, long");
     long.resume();
