@@ -44,6 +44,7 @@ pub struct Working {
     stdout: mpsc::Receiver<String>,
     stderr: mpsc::Receiver<String>,
     said: String,
+    printed: String,
 }
 
 impl Sandbox {
@@ -167,7 +168,8 @@ impl Sandbox {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("podfarm starts");
         let stdout = lines(child.stdout.take().expect("it is piped"));
         let stderr = lines(child.stderr.take().expect("it is piped"));
-        Working { child, line: format!("podfarm {}", arguments.join(" ")), stdout, stderr, said: String::new() }
+        let (said, printed) = (String::new(), String::new());
+        Working { child, line: format!("podfarm {}", arguments.join(" ")), stdout, stderr, said, printed }
     }
 
     /// What `status --format json` says of a set.
@@ -253,12 +255,13 @@ impl Working {
     /// Waits until podfarm has said this on its standard error.
     #[track_caller]
     pub fn until(&mut self, text: &str) {
-        while !self.said.contains(text) {
-            match self.stderr.recv_timeout(PATIENCE) {
-                Ok(line) => self.said.push_str(&format!("{line}\n")),
-                Err(_) => panic!("{}: {text:?} was never said, but: {}", self.line, self.said),
-            }
-        }
+        read_until(text, &self.stderr, &mut self.said, &self.line);
+    }
+
+    /// Waits until podfarm has printed this on its standard output.
+    #[track_caller]
+    pub fn until_printed(&mut self, text: &str) {
+        read_until(text, &self.stdout, &mut self.printed, &self.line);
     }
 
     /// Kills it, and it alone, as the kernel does when memory is short.
@@ -285,10 +288,23 @@ impl Working {
     /// Waits for its end.
     pub fn end(mut self) -> Ran {
         let status = self.child.wait().expect("it is ours");
-        let mut stderr = self.said.into_bytes();
-        stderr.extend(self.stderr.iter().flat_map(|line| format!("{line}\n").into_bytes()));
-        let stdout = self.stdout.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect();
+        let all = |mut read: String, rest: mpsc::Receiver<String>| {
+            rest.iter().for_each(|line| read.extend([&line, "\n"]));
+            read.into_bytes()
+        };
+        let (stdout, stderr) = (all(self.printed, self.stdout), all(self.said, self.stderr));
         Ran::new(self.line, Output { status, stdout, stderr })
+    }
+}
+
+/// Reads lines until this is among them.
+#[track_caller]
+fn read_until(text: &str, lines: &mpsc::Receiver<String>, read: &mut String, who: &str) {
+    while !read.contains(text) {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) => read.push_str(&format!("{line}\n")),
+            Err(_) => panic!("{who}: {text:?} was never said, but: {read}"),
+        }
     }
 }
 
