@@ -187,19 +187,19 @@ fn in_the_middle_of_an_import() {
 #[test]
 fn in_the_middle_of_a_build() {
     let sandbox = Sandbox::new();
-    let role = "containerfiles/slow";
-    let mark = sandbox.id().to_owned();
-    let containerfile = "ARG BASE\nFROM ${BASE}\nRUN sleep 4; echo MARK >/mark\n".replace("MARK", &mark);
+    let (slow, mark) = (format!("slow-{}", sandbox.id()), sandbox.id()); // a role of this test's own, as its images are
+    let role = format!("containerfiles/{slow}");
+    let containerfile = "ARG BASE\nFROM ${BASE}\nRUN sleep 4; echo MARK >/mark\n".replace("MARK", mark);
     sandbox.write(&format!("{role}/Containerfile"), containerfile);
-    sandbox.write(&format!("{role}/role.yaml"), "description: A role to be built\nkinds:\n  slow: {}\n");
-    let set = sandbox.set("killed", &format!("{TINY}  slow: {{}}\n"));
+    sandbox.write(&format!("{role}/role.yaml"), format!("description: A role to be built\nkinds:\n  {slow}: {{}}\n"));
+    let set = sandbox.set("killed", &format!("{TINY}  slow: {{role: {slow}}}\n"));
     for milliseconds in [300, 2500] {
-        kill(&sandbox, "build", &set, "build image slow", milliseconds);
+        kill(&sandbox, "build", &set, &format!("build image {slow}"), milliseconds);
         sandbox.run(&["build", &set]).ok();
         let images = podman(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok().stdout;
-        let image = images.lines().find(|name| name.starts_with("localhost/podfarm/slow:")).expect("it was built");
-        let run = podman(&["run", "--rm", "--network=none", "--entrypoint", "cat", image, "/mark"]).ok();
-        assert_eq!(run.stdout.trim(), mark, "killed {milliseconds} ms into the build");
+        let image = images.lines().find(|name| name.starts_with(&format!("localhost/podfarm/{slow}:"))).expect("it was built");
+        let said = sandbox.said_in(image, &["cat", "/mark"]);
+        assert_eq!(said.stdout.trim(), mark, "killed {milliseconds} ms into the build");
         podman(&["rmi", "--force", image]).ok();
         // Other tests' builds end at some time.
         until("no container that an image was built in is left", || {

@@ -32,8 +32,8 @@ fn image_of(sandbox: &Sandbox) -> (String, String) {
 }
 
 /// The first archive that an image was made of.
-fn mirror_of(image: &str) -> String {
-    let sources = podman(&["run", "--rm", "--entrypoint", "cat", image, "/etc/apt/sources.list"]).ok().stdout;
+fn mirror_of(sandbox: &Sandbox, image: &str) -> String {
+    let sources = sandbox.said_in(image, &["cat", "/etc/apt/sources.list"]).stdout;
     sources.split_whitespace().nth(1).expect("deb URL …").to_owned()
 }
 
@@ -42,7 +42,7 @@ fn images_are_made_of_the_archive_as_it_was_and_are_the_same_when_made_again() {
     let sandbox = Sandbox::new();
     let today = plain_set(&sandbox, "today", "");
     sandbox.run(&["build", &today]).ok();
-    let service = SnapshotService::start(&mirror_of(&image_of(&sandbox).1));
+    let service = SnapshotService::start(&mirror_of(&sandbox, &image_of(&sandbox).1));
     sandbox.run(&["remove", &today]).ok();
 
     // Bases and all that is fetched are this test's own from here on.
@@ -56,7 +56,11 @@ fn images_are_made_of_the_archive_as_it_was_and_are_the_same_when_made_again() {
         assert!(asked.iter().any(|path| path.contains(part)), "{part} was not fetched from the pinned archive: {asked:?}");
     }
     let (first, tag) = image_of(&sandbox);
-    assert_eq!(mirror_of(&tag), service.url().replace("{snapshot}", MOMENT), "whoever installs more gets the same versions");
+    assert_eq!(
+        mirror_of(&sandbox, &tag),
+        service.url().replace("{snapshot}", MOMENT),
+        "whoever installs more gets the same versions"
+    );
     sandbox.run(&["exec", &pinned, "host", "--", "true"]).ok();
 
     // Once more, from nothing.

@@ -172,6 +172,17 @@ impl Sandbox {
         Working { child, line: format!("podfarm {}", arguments.join(" ")), stdout, stderr, said, printed }
     }
 
+    /// What a command says in a container of an image.
+    pub fn said_in(&self, image: &str, command: &[&str]) -> Ran {
+        // What ends as soon as it has spoken may not be heard by who started it; the log has it.
+        let name = format!("said-{}", self.id);
+        let options = ["run", "--log-driver=k8s-file", "--network=none", "--name", &name, "--entrypoint"];
+        podman(&[&options[..], &[command[0], image], &command[1..]].concat()).ok();
+        let said = podman(&["logs", &name]).ok();
+        podman(&["rm", &name]).ok();
+        said
+    }
+
     /// What `status --format json` says of a set.
     #[track_caller]
     pub fn status(&self, set: &str) -> serde_json::Value {
