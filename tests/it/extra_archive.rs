@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use sha2::{Digest, Sha256};
 
 use crate::ran::Ran;
-use crate::sandbox::{Sandbox, command, podman, run};
+use crate::sandbox::{Sandbox, command, listed, podman, run};
 
 /// A role that is made of nothing but what brings the tools.
 const CONTAINERFILE: &str = "ARG BASE
@@ -95,7 +95,7 @@ impl<'a> Archive<'a> {
     /// What a tool of the image that was built says; the image is gone then.
     fn tool(&self, arguments: &[&str]) -> Ran {
         let images =
-            podman(&["images", "--quiet", "--filter", &format!("reference=localhost/podfarm/{}", self.role)]).ok().stdout;
+            listed(&["images", "--quiet", "--filter", &format!("reference=localhost/podfarm/{}", self.role)]).ok().stdout;
         let image = images.trim();
         let said = self.sandbox.said_in(image, arguments);
         podman(&["rmi", image]).ok();

@@ -1,6 +1,6 @@
 //! Names that are no set's, whatever is asked of them; and what is left of a set whose file is gone.
 
-use crate::sandbox::{Sandbox, TINY, podman};
+use crate::sandbox::{Sandbox, TINY, listed, podman};
 
 #[test]
 fn a_name_that_is_no_set_is_refused_by_every_verb_alike() {
@@ -42,7 +42,7 @@ fn whatever_is_left_of_a_set_without_a_file_can_be_removed() {
         parts.iter().for_each(|part| drop(podman(part).ok()));
         std::fs::remove_file(&file).expect("a file");
     };
-    let secrets = || podman(&["secret", "ls", "--format", "{{.Name}}"]).ok().stdout;
+    let secrets = || listed(&["secret", "ls", "--format", "{{.Name}}"]).ok().stdout;
     let prefix = format!("podfarm.{set}.");
     leave(&[]);
     sandbox.run(&["stop", &set]).ok();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::sandbox::{Sandbox, podman};
+use crate::sandbox::{Sandbox, listed, podman};
 use crate::snapshot_service::SnapshotService;
 
 const MOMENT: &str = "20261101T000000Z";
@@ -26,7 +26,7 @@ fn plain_set(sandbox: &Sandbox, name: &str, archive: &str) -> String {
 
 fn image_of(sandbox: &Sandbox) -> (String, String) {
     let name = format!("localhost/podfarm/plain-{}", sandbox.id());
-    let listed = podman(&["images", "--no-trunc", "--format", "{{.Id}} {{.Repository}}:{{.Tag}}", &name]).ok().stdout;
+    let listed = listed(&["images", "--no-trunc", "--format", "{{.Id}} {{.Repository}}:{{.Tag}}", &name]).ok().stdout;
     let (id, tag) = listed.lines().next().and_then(|line| line.split_once(' ')).expect("the image was built");
     (id.to_owned(), tag.to_owned())
 }
@@ -81,7 +81,7 @@ fn images_are_made_of_the_archive_as_it_was_and_are_the_same_when_made_again() {
 /// Bases stay as long as there are others; nobody else will want this test's.
 fn remove_bases(mirror: &str) {
     let format = "{{.Repository}}:{{.Tag}} {{.Labels}}";
-    let listed = podman(&["images", "--format", format, "localhost/podfarm/base"]).ok().stdout;
+    let listed = listed(&["images", "--format", format, "localhost/podfarm/base"]).ok().stdout;
     for line in listed.lines().filter(|line| line.contains(mirror)) {
         podman(&["rmi", line.split(' ').next().expect("a line has words")]).ok();
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ran::Ran;
-use crate::sandbox::{SMALL, Sandbox, TINY, podman, run};
+use crate::sandbox::{SMALL, Sandbox, TINY, listed, podman, run};
 
 /// GET or POST, with the status that came of it.
 pub fn http(url: &str, form: Option<&[(&str, &str)]>) -> (u16, String) {
@@ -275,7 +275,7 @@ fn secrets_are_nowhere_else(sandbox: &Sandbox, set: &str) {
 }
 
 /// The capabilities that a role's file lists.
-fn listed(role: &str) -> Vec<String> {
+fn capabilities(role: &str) -> Vec<String> {
     let file = format!("{}/containerfiles/{role}/role.yaml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
     let line = text.lines().find_map(|line| line.strip_prefix("capabilities: [")).expect("a list");
@@ -289,12 +289,12 @@ fn capabilities_are_the_roles_own(set: &str, status: &serde_json::Value) {
         let has = podman(&["inspect", "--format", "{{range .BoundingCaps}}{{.}} {{end}}", &host]).ok().stdout;
         let mut has: Vec<_> = has.split_whitespace().map(str::to_owned).collect();
         has.sort();
-        assert_eq!(has, listed(role), "{host}");
+        assert_eq!(has, capabilities(role), "{host}");
         let process = podman(&["exec", &host, "cat", "/proc/1/status"]).ok();
         let line = |key: &str| process.stdout.lines().find_map(|line| line.strip_prefix(key)).expect("a line").trim().to_owned();
         assert_eq!(line("NoNewPrivs:"), "1", "{host}");
         let bounding = u64::from_str_radix(&line("CapBnd:"), 16).expect("a number");
-        assert_eq!(bounding.count_ones() as usize, listed(role).len(), "{host}");
+        assert_eq!(bounding.count_ones() as usize, capabilities(role).len(), "{host}");
     }
 }
 
@@ -380,7 +380,7 @@ fn remove_takes_the_images_that_nobody_else_uses() {
     let set = sandbox.set("probe", &format!("{TINY}  probe: {{}}\n"));
     sandbox.run(&["create", &set]).ok();
     let images = || {
-        let tags = podman(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok().stdout;
+        let tags = listed(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).ok().stdout;
         tags.lines().filter(|tag| tag.starts_with("localhost/podfarm/")).map(str::to_owned).collect::<Vec<_>>()
     };
     let image_of = |host: &str| podman(&["inspect", "--format", "{{.ImageName}}", host]).ok().stdout.trim().to_owned();

@@ -16,7 +16,7 @@ use crate::ran::Ran;
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// Whatever a podfarm is asked to do ends within this time, or the test fails: long enough to build all images.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 const PODFARM: &str = env!("CARGO_BIN_EXE_podfarm");
 
@@ -201,9 +201,7 @@ impl Sandbox {
             ("secret", &["secret", "ls", "--format", "{{.Name}}"]),
             ("volume", &["volume", "ls", "--format", "{{.Name}}"]),
         ] {
-            // podman fails to list what another test removes while it is listing.
-            let names = (0..5).map(|_| podman(arguments)).find(|names| names.status == 0);
-            let names = names.unwrap_or_else(|| podman(arguments));
+            let names = listed(arguments);
             if names.status != 0 {
                 left.push(format!("{names}")); // no panic: there may be one already
             }
@@ -213,7 +211,7 @@ impl Sandbox {
         let here = self.folder.display().to_string();
         left.extend(mounts.lines().filter(|line| line.contains(&here)).map(|line| format!("mount {line}")));
         // Containers in which seeds are made are not named after a set; what they mount tells whose they are.
-        for seeding in podman(&["ps", "--all", "--quiet", "--filter", "label=podfarm.seeding"]).stdout.lines() {
+        for seeding in listed(&["ps", "--all", "--quiet", "--filter", "label=podfarm.seeding"]).stdout.lines() {
             if podman(&["inspect", seeding]).stdout.contains(&here) {
                 left.push(format!("container {seeding}, in which a seed is made"));
             }
@@ -356,4 +354,10 @@ fn shared_cache() -> PathBuf {
 /// Runs the real podman.
 pub fn podman(arguments: &[&str]) -> Ran {
     run("podman", arguments)
+}
+
+/// What podman lists. It fails to while another test removes what it is listing, and is asked again then.
+pub fn listed(arguments: &[&str]) -> Ran {
+    let answer = (0..5).map(|_| podman(arguments)).find(|answer| answer.status == 0);
+    answer.unwrap_or_else(|| podman(arguments))
 }
