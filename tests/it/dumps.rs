@@ -169,13 +169,13 @@ fn a_run_that_failed_says_why_and_goes_on() {
     sandbox.run(&["up", &set]).ok();
     sandbox.run(&["exec", &set, "snapshot1", "sh", "-c", "echo 'some host process 1' >/srv/dumps/private/wiki/lock_20260101; chown dumpsgen /srv/dumps/private/wiki/lock_20260101"]).ok();
     dump("namespaces,sitestatstable").ok();
-    let lock = "touch /srv/dumps/private/wiki/lock_20260103; chmod 666 /srv/dumps/private/wiki/lock_20260103; flock /srv/dumps/private/wiki/lock_20260103 sleep 30";
-    let mut holder = sandbox.command(&["exec", &set, "snapshot1", "sh", "-c", lock]).spawn().expect("podfarm starts");
-    std::thread::sleep(Duration::from_secs(2));
+    let lock = "touch /srv/dumps/private/wiki/lock_20260103; chmod 666 /srv/dumps/private/wiki/lock_20260103; flock /srv/dumps/private/wiki/lock_20260103 sh -c 'echo held >&2; exec sleep 600'";
+    let mut holder = sandbox.start(&["exec", &set, "snapshot1", "sh", "-c", lock]);
+    holder.until("held");
     let refused = sandbox.run(&["dump", &set, "--date", "20260103", "--job", "pagetable"]).status(5);
     assert!(refused.stdout.contains("is being dumped already"), "{}", refused.stdout);
     sandbox.run(&["destroy", &set]).ok();
-    let _ = holder.wait();
+    holder.end();
     sandbox.nothing_left();
 }
 
