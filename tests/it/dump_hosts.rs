@@ -1,10 +1,9 @@
 //! What hosts do to dumps and dumps to hosts: one that dies, errors beside the jobs, and what is no dump at all.
 
-use std::time::{Duration, Instant};
-
-use crate::dumps::jobs;
+use crate::dumps::{Held, jobs};
 use crate::ran::Ran;
 use crate::sandbox::{SMALL, Sandbox, Working, podman, which};
+use crate::topology::until;
 
 const FOUR: &str = "wikis:
   one: {}
@@ -33,9 +32,11 @@ fn what_a_dead_host_has_not_begun_the_others_do() {
     let [first, second] = ["snapshot1", "snapshot2"].map(|host| format!("{set}-{host}"));
 
     // In the middle of a wiki: that one fails.
+    let held = Held::new(&sandbox, &set, &["one", "two", "three", "four"]);
     let mut running = sandbox.start(&dump);
     running.until(&format!("on {first}: pagetable done"));
     podman(&["kill", &first]);
+    held.let_go();
     let ended = running.end().status(5).stderr_has(&format!("{first} dumps no more: "));
     let mut failed: Vec<_> = verdicts(&ended).into_iter().filter(|[_, _, _, status, _]| status == "failed").collect();
     assert!(!failed.is_empty() && failed.iter().all(|[_, host, ..]| *host == first), "{ended}");
@@ -93,16 +94,17 @@ fn a_run_ends_with_whoever_started_it() {
     let lock = |date: &str| sandbox.at(&format!("data/sets/{set}/shared/dumps/private/wiki/lock_{date}"));
     for (date, end) in [("20260101", Working::interrupt as fn(Working)), ("20260102", Working::kill)] {
         let dump = ["dump", &set, "--date", date, "--format", "json"];
+        let held = Held::new(&sandbox, &set, &["wiki"]);
         let mut running = sandbox.start(&dump);
         running.until("pagetable done");
         assert!(lock(date).exists());
         end(running);
-        let patience = Instant::now() + Duration::from_secs(60);
-        while podman(&["top", &format!("{set}-snapshot1"), "user", "args"]).stdout.contains("dumpsgen") {
-            assert!(Instant::now() < patience, "{date}: it goes on");
-            std::thread::yield_now();
-        }
+        until("the run ends", || {
+            let processes = podman(&["top", &format!("{set}-snapshot1"), "user", "args"]);
+            processes.status == 0 && !processes.stdout.contains("dumpsgen")
+        });
         assert!(!lock(date).exists(), "{date}: it has let go of its lock");
+        held.let_go();
         // It was ended in the middle: the next one goes on from there.
         let told = jobs(&sandbox.run(&dump).ok());
         assert!(!told["wiki"].contains_key("pagetable") && told["wiki"]["metahistory7zdump"] == "done", "{date}: {told:?}");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use crate::dumps::Held;
 use crate::luck::Small;
 use crate::ran::Ran;
 use crate::sandbox::{Sandbox, podman, run};
@@ -223,9 +224,11 @@ fn locks_count_as_long_as_somebody_touches_them() {
     podman(&["kill", &format!("{set}-snapshot1")]);
     let _ = holder.wait();
     sandbox.run(&["up", &set]).ok();
+    let held = Held::new(&sandbox, &set, &["wiki"]);
     let mut running = sandbox.start(&["dump", &set, "--date", "20260102", "--format", "json"]);
     running.until("pagetable done");
     podman(&["kill", &format!("{set}-snapshot1")]);
+    held.let_go();
     let ended = running.end().status(5);
     assert!(told(&ended)["wiki"]["articlesmultistreamdump"].starts_with("the run ended before"), "{ended}");
     sandbox.run(&["up", &set]).ok();
@@ -234,6 +237,7 @@ fn locks_count_as_long_as_somebody_touches_them() {
     assert!(!became.contains_key("pagetable") && became["articlesmultistreamdump"] == "done", "{became:?}");
 
     // The set is destroyed in the middle of a run.
+    let _held = Held::new(&sandbox, &set, &["wiki"]);
     let mut running = sandbox.start(&["dump", &set, "--date", "20260103"]);
     running.until("pagetable done");
     sandbox.run(&["destroy", &set]).ok();
