@@ -35,9 +35,10 @@ sub open_to_us {
 	return ssh($port, 'ssh', "root\@$host", 'true') if $port == 22;
 	return ssh($port, 'sftp', '-P', $port, "dumpsgen\@$host") if $port == 2022;
 	my ($question, $good) = @{ $QUESTION{$port} };
-	my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Timeout => 5) or return 0;
+	my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Timeout => 30) or return 0;
+	# Those who are refused are told at once, the others when a busy machine gets round to it.
 	local $SIG{ALRM} = sub { exit 1 };
-	alarm 5;
+	alarm 30;
 	syswrite $socket, $question if $question ne '';
 	my $answer = '';
 	while (sysread $socket, $answer, 4096, length $answer) {
@@ -48,7 +49,7 @@ sub open_to_us {
 
 sub ssh {
 	my ($port, $program, @words) = @_;
-	my @options = map { ('-o', $_) } qw(BatchMode=yes StrictHostKeyChecking=no UserKnownHostsFile=/dev/null ConnectTimeout=10 LogLevel=ERROR);
+	my @options = map { ('-o', $_) } qw(BatchMode=yes StrictHostKeyChecking=no UserKnownHostsFile=/dev/null ConnectTimeout=30 LogLevel=ERROR);
 	open STDIN, '<', '/dev/null';
 	open STDERR, '>', '/dev/null';
 	return system($program, @options, '-i', "/tmp/ask-key-$port", @words) == 0;
