@@ -38,7 +38,9 @@ impl Browser {
         let arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &profile];
         let arguments = [&arguments[..], &quiet].concat();
         let options = json!({"binary": which("chromium"), "args": arguments});
-        let made = browser.post("", &json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}));
+        // Right after a click, an element may be on a page that is yet to come.
+        let wanted = json!({"goog:chromeOptions": options, "timeouts": {"implicit": 30_000}});
+        let made = browser.post("", &json!({"capabilities": {"alwaysMatch": wanted}}));
         browser.session = format!("{}/{}", browser.session, made["sessionId"].as_str().expect("a session"));
         browser
     }
