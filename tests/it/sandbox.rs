@@ -49,7 +49,8 @@ pub struct Working {
 
 impl Sandbox {
     pub fn new() -> Self {
-        let id = format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        // A letter ends it, so that no id is the beginning of another.
+        let id = format!("t{}-{}z", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = tempfile::Builder::new().prefix("podfarm-test").tempdir().expect("a temporary folder").keep();
         let none = RefCell::new(Vec::new());
         Self { folder, id, sets: RefCell::default(), environment: none, touched: Cell::new(false) }
