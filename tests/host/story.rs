@@ -114,7 +114,7 @@ pub fn names_come_and_go() {
     let name = "tiny-dbprimary.tiny.lan";
     dns::address(name).unknown_at_once();
     podfarm(&["up", "tiny"]).ok();
-    dns::address(name).at("127.77.2.2");
+    leads_to(name, "127.77.2.2");
     // None is missed, however soon it comes after another.
     let names = home().join(".local/share/podfarm/names");
     for number in 1..=20 {
