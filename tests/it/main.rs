@@ -26,6 +26,7 @@ mod open;
 mod operations_dumps;
 mod pinned;
 mod ports;
+mod publishing;
 mod running;
 mod sandbox;
 mod set_files;
