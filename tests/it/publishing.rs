@@ -1,6 +1,8 @@
 //! Dumps on their way to the web server: what delays them, and what becomes of those that are not to be there.
 
-use crate::sandbox::Sandbox;
+use crate::luck::Small;
+use crate::running::member;
+use crate::sandbox::{Sandbox, podman};
 use crate::topology::until;
 
 const FARM: &str = "wikis:
@@ -32,6 +34,29 @@ fn whoever_asks_while_dumps_are_sent_is_not_forgotten() {
     assert_eq!(exec("dumpsdata", &format!("cat {REQUESTS}/*")).ok().stdout, "", "it is the same send still");
     exec("dumpsweb", "kill -CONT $(cat /run/rsyncd.pid)").ok();
     until("both are published", || exec("dumpsdata", &format!("ls {REQUESTS}")).ok().stdout.is_empty());
+    sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
+}
+
+#[test]
+fn a_full_disk_does_not_end_the_host_that_stores_the_dumps() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("stuck", FARM);
+    sandbox.run(&["create", &set]).ok();
+    let folder = sandbox.at(&format!("data/sets/{set}/shared/dumps"));
+    let small = Small::mount(&folder, "1m");
+    podman(&["unshare", "mkdir", &folder.join("public").display().to_string()]).ok();
+    sandbox.run(&["start", &set]).ok();
+    podman(&["stop", "--time", "1", &format!("{set}-dumpsweb")]).ok();
+    sandbox.run(&["exec", &set, "dumpsdata", "sh", "-c", "! dd if=/dev/zero of=/srv/dumps/fill bs=4k"]).ok();
+    // There is no room to tell why this fails.
+    let ask =
+        "import sys; sys.path.append('/usr/local/lib/podfarm'); from dumps import run; run.publish(run.Teller(False), 'one')";
+    let asked = sandbox.run(&["exec", &set, "snapshot1", "su", "dumpsgen", "-c", &format!("python3 -B -c \"{ask}\"")]).ok();
+    asked.stdout_has("the web server has not got the dumps (nothing is heard from dumpsdata)");
+    assert_eq!(member(&sandbox.status(&set), "dumpsdata")["health"], "ready");
+    sandbox.run(&["stop", &set]).ok();
+    drop(small);
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
 }

@@ -88,7 +88,8 @@ def move(source, target):
 def publish(tell, db):
     """Asks the host that stores the dumps to send them to the web server now, and waits for it; tells whether it has.
 
-    That host removes the request when it has, adds a line to it when it could not, and touches it meanwhile."""
+    That host removes the request when it has, adds a line to it when it could not, and touches it meanwhile. On a full disk,
+    where it has no room for a line, it makes the request old."""
     if not os.path.isdir(PUBLISH):
         return True
     began = time.monotonic()
@@ -113,7 +114,7 @@ def unpublished(request):
         failures, silent = file.read().splitlines(), time.time() - os.fstat(file.fileno()).st_mtime
     if len(failures) >= TRIES:
         return failures[-1]
-    return "dumpsdata does nothing about it" if silent > SILENCE else None
+    return "nothing is heard from dumpsdata" if silent > SILENCE else None
 
 
 class Teller:
