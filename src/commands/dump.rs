@@ -7,6 +7,7 @@ use super::Outcome;
 use crate::cli::{Dump, Format};
 use crate::dump::{self, Date, Request, Status, Verdict};
 use crate::failure::{Failure, Kind};
+use crate::farm;
 use crate::lifecycle::Session;
 use crate::set::{self, Set};
 use crate::ui::Ui;
@@ -22,6 +23,7 @@ pub fn run(session: &Session<'_>, arguments: &Dump, ui: &Ui) -> Result<Outcome> 
         date: arguments.date.clone().unwrap_or_else(Date::today),
         snapshot: arguments.snapshot,
     };
+    check_current(session, &set)?;
     let verdicts = dump::run(session, &set.name, &request)?;
     match arguments.format {
         Format::Json => ui.result(&serde_json::to_string_pretty(&json!({"version": FORMAT_VERSION, "jobs": verdicts}))?),
@@ -29,6 +31,17 @@ pub fn run(session: &Session<'_>, arguments: &Dump, ui: &Ui) -> Result<Outcome> 
     }
     let good = verdicts.iter().all(|verdict| verdict.status == Status::Done);
     Ok(if good { 0 } else { Kind::Verdict.exit_status() })
+}
+
+/// Refuses where the hosts do not know yet what the set file says of its wikis: they would publish one that is private now.
+fn check_current(session: &Session<'_>, set: &Set) -> Result<(), Failure> {
+    let outdated = farm::outdated(&session.paths.set(&set.name).join("farm"), set);
+    if outdated.is_empty() {
+        return Ok(());
+    }
+    let databases = Vec::from_iter(outdated).join(", ");
+    let text = format!("set {} does not know yet what its file says now of {databases}", set.name);
+    Err(Failure::new(Kind::Failed, text).hint(format!("podfarm up {}", set.name)))
 }
 
 /// The wikis that are named, each once, else all; by their directories.

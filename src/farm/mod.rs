@@ -21,7 +21,7 @@ use crate::process::Input;
 
 pub use builder::{abandoned, build, sweep};
 pub use recipe::{ROLES, commands};
-pub use render::{Hosts, Rendered, render, render_for, write};
+pub use render::{Hosts, Rendered, outdated, render, render_for, write};
 pub use seed::{SeedPlan, WikiSeed, check, desired, misfits};
 
 /// Removes a folder and all in it; files in it may belong to the user's subordinate ids. One that is not there is fine.

@@ -1,6 +1,6 @@
 //! The farm's configuration: PHP files that all wikis share, and the data they read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
@@ -18,6 +18,8 @@ use crate::set::{self, Set, Wiki};
 /// Where members see the MediaWiki trees and the uploads.
 const TREES: &str = "/srv/mediawiki";
 const IMAGES: &str = "/srv/images";
+/// What is a farm's data, in its folder.
+const DATA: &str = "farm.json";
 
 /// What is in a place of the farm's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +123,7 @@ pub fn render_for(set: &Set, hosts: &Hosts) -> Result<BTreeMap<PathBuf, Rendered
     let mut files = built_in();
     let wikis = set.wikis.iter().map(|(name, wiki)| MappedWiki { name: name.as_str(), db: wiki.db.as_str() }).collect();
     files.insert("db_mapping.php".into(), Rendered::File(Mapping { wikis }.render()?.into_bytes()));
-    files.insert("farm.json".into(), Rendered::File(data(set, hosts)?));
+    files.insert(DATA.into(), Rendered::File(data(set, hosts)?));
     for (name, wiki) in &set.wikis {
         let folder = Path::new("htdocs").join(name.as_str());
         files.insert(folder.join("mw"), Rendered::Link(Path::new(TREES).join(wiki.mediawiki.as_str())));
@@ -160,6 +162,17 @@ fn wiki_data(wiki: &Wiki) -> serde_json::Value {
         data["pages"] = json!(pages);
     }
     data
+}
+
+/// The databases of which a farm's folder, as it was written last, says something else than the set does now: whether there is
+/// such a wiki, and whether it is private. None, where nothing was written.
+#[must_use]
+pub fn outdated(folder: &Path, set: &Set) -> BTreeSet<String> {
+    let data = fs::read(folder.join(DATA)).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    let Some(wikis) = data.as_ref().and_then(|data| data["wikis"].as_object()) else { return BTreeSet::new() };
+    let written: BTreeSet<_> = wikis.iter().map(|(db, wiki)| (db.as_str(), wiki["private"] == true)).collect();
+    let now = set.wikis.values().map(|wiki| (wiki.db.as_str(), wiki.private)).collect();
+    written.symmetric_difference(&now).map(|(db, _)| (*db).to_owned()).collect()
 }
 
 /// Makes a folder hold exactly these files: writes what is different, each file at once, and removes what is not among them.
@@ -251,6 +264,17 @@ mod tests {
         assert_eq!(data["wikis"]["elwikivoyage"], json!({"source": "old", "lang": "el", "sitename": null, "private": false}));
         assert_eq!(data["commons"], "files");
         assert_eq!(data["databases"]["primary"], "demo-dbprimary");
+    }
+
+    #[test]
+    fn wikis_that_are_others_than_when_the_folder_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = set("wikis:\n  same: {private: true}\n  shut: {db: shutwiki}\n  gone: {}\n");
+        assert!(outdated(folder.path(), &written).is_empty(), "nothing was written");
+        write(folder.path(), &render_for(&written, &Hosts::of_seeding(false)).unwrap()).unwrap();
+        assert!(outdated(folder.path(), &written).is_empty());
+        let now = set("wikis:\n  same: {private: true, title: Title}\n  shut: {db: shutwiki, private: true}\n  new: {}\n");
+        assert_eq!(Vec::from_iter(outdated(folder.path(), &now)), ["gone", "new", "shutwiki"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Dumps on their way to the web server: what delays them, and what becomes of those that are not to be there.
 
+use crate::dumps::get;
 use crate::luck::Small;
 use crate::running::member;
 use crate::sandbox::{Sandbox, podman};
@@ -57,6 +58,37 @@ fn a_full_disk_does_not_end_the_host_that_stores_the_dumps() {
     assert_eq!(member(&sandbox.status(&set), "dumpsdata")["health"], "ready");
     sandbox.run(&["stop", &set]).ok();
     drop(small);
+    sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
+}
+
+#[test]
+fn what_is_published_is_what_the_set_says_now() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("now", FARM);
+    sandbox.run(&["up", &set]).ok();
+    let write = |text: &str| sandbox.write(&format!("sets/{set}.yaml"), text);
+    let dump =
+        |wiki: &str, date: &str| sandbox.run(&["dump", &set, wiki, "--date", date, "--job", "pagetable", "--format", "json"]);
+    for wiki in ["one", "two"] {
+        dump(wiki, "20260101").ok();
+    }
+    let web = sandbox.status(&set)["urls"]["dumpsweb"].as_str().expect("a url").to_owned();
+    let published = |folder: &str| get(&format!("{web}{folder}/")).0;
+    assert_eq!((published("one/20260101"), published("two/20260101")), (200, 200));
+
+    // Nothing is dumped by hosts that take a wiki for public which is not any more.
+    write(&FARM.replace("one: {}", "one: {private: true}"));
+    for wiki in ["one", "two"] {
+        dump(wiki, "20260102").status(1).stderr_has("says now of one").stderr_has(&format!("podfarm up {set}"));
+    }
+    let folders = "cd /srv/dumps && ls -d */*/2026*";
+    let folders = || sandbox.run(&["exec", &set, "dumpsdata", "sh", "-c", folders]).ok().stdout;
+    assert!(!folders().contains("20260102"), "{}", folders());
+    sandbox.run(&["up", &set]).ok();
+    dump("two", "20260102").ok();
+    assert_eq!((published("one"), published("two/20260102")), (404, 200));
+    assert!(folders().contains("private/one/20260101") && !folders().contains("public/one"), "{}", folders());
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
 }
