@@ -41,7 +41,7 @@ pub struct Hosts {
     pub stores: Vec<String>,
     /// Where the dumps are published: `http://<host>:<port>`.
     pub dumps_web: String,
-    /// What the page at / shows of each member.
+    /// What the page at / shows of each member, and dumps ask of the set.
     pub members: Vec<serde_json::Value>,
 }
 
@@ -89,7 +89,7 @@ fn member_data(member: &Member) -> serde_json::Value {
     let ports: Vec<_> = member.ports.iter().map(port).collect();
     json!({
         "name": member.name, "role": member.role, "host": member.host, "full_name": member.full_name,
-        "address": member.address, "published": member.published, "ports": ports,
+        "address": member.address, "published": member.published, "ports": ports, "provides": member.provides,
     })
 }
 

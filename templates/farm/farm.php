@@ -19,7 +19,7 @@
  *           "pages": 500                              how many pages seeding makes up; only if there are such
  *         }
  *       },
- *       "description": "…", "members": […]            for the page at /: htdocs/index.php
+ *       "description": "…", "members": […]            for the page at /: htdocs/index.php, and for dumps
  *     }
  *
  * What an import found out about a wiki (namespaces, content models, main page) is in /srv/cache/<wiki>/content.json,

@@ -1,6 +1,6 @@
 //! Dumps on their way to the web server: what delays them, and what becomes of those that are not to be there.
 
-use crate::dumps::get;
+use crate::dumps::{get, jobs};
 use crate::luck::Small;
 use crate::running::member;
 use crate::sandbox::{Sandbox, podman};
@@ -89,6 +89,13 @@ fn what_is_published_is_what_the_set_says_now() {
     dump("two", "20260102").ok();
     assert_eq!((published("one"), published("two/20260102")), (404, 200));
     assert!(folders().contains("private/one/20260101") && !folders().contains("public/one"), "{}", folders());
+
+    // Without the web server there is nothing to publish to, whatever lies there from before.
+    sandbox.run(&["exec", &set, "dumpsdata", "ls", REQUESTS]).ok();
+    write(&FARM.replace("  dumpsweb: {}\n", ""));
+    sandbox.run(&["up", &set]).ok();
+    let told = jobs(&dump("two", "20260103").ok());
+    assert_eq!(told["two"].keys().collect::<Vec<_>>(), ["pagetable"]);
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
 }

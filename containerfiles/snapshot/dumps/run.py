@@ -40,6 +40,11 @@ def farm():
         return json.load(file)
 
 
+def provided():
+    """The services of the set's members."""
+    return {service for member in farm()["members"] for service in member["provides"]}
+
+
 def wikis():
     """Directory to database."""
     with open(f"{FARM}/db_mapping.php", encoding="utf-8") as file:
@@ -90,7 +95,7 @@ def publish(tell, db):
 
     That host removes the request when it has, adds a line to it when it could not, and touches it meanwhile. On a full disk,
     where it has no room for a line, it makes the request old."""
-    if not os.path.isdir(PUBLISH):
+    if not {"dumps-data", "dumps-web"} <= provided():
         return True
     began = time.monotonic()
     tell.job("publish", "in-progress", None, 0.0)
