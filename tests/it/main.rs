@@ -1,6 +1,7 @@
 //! All integration tests, one binary. What needs podman runs on the real one, rootless.
 
 mod browser;
+mod by_hand;
 mod changed;
 #[path = "../common/mod.rs"]
 mod common;
