@@ -114,7 +114,7 @@ def do(run, names):
     good = True
     for name in wanted:
         job = ALL[name]
-        missing = [need for need in job.needs if not run.has(need, ALL[need].files)]
+        missing = [need for need in job.needs if not run.has(need)]
         good &= one(run, name, job, missing)
     run.finish()
     return good
@@ -122,13 +122,13 @@ def do(run, names):
 
 def chosen(run, names):
     if not names:
-        if all(run.has(name, job.files) for name, job in ALL.items()):
+        if all(run.has(name) for name in ALL):
             run.forget()
-        return [name for name, job in ALL.items() if not run.has(name, job.files)]
+        return [name for name in ALL if not run.has(name)]
     needed = set(names)
     for name in reversed(ALL):  # what is needed comes before what needs it
         if name in needed:
-            needed |= {need for need in ALL[name].needs if not run.has(need, ALL[need].files)}
+            needed |= {need for need in ALL[name].needs if not run.has(need)}
     return [name for name in ALL if name in needed]
 
 

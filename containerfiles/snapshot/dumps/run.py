@@ -214,8 +214,9 @@ class Run:
         path = f"/usr/local/lib/podfarm/dumps/{script}"
         return ["env", f"MW_INSTALL_PATH={core}", "php", path, f"--wiki={self.wiki.name}", *options]
 
-    def has(self, job, files):
-        return self.states.get(job, {}).get("status") == "done" and all(os.path.exists(self.file(file)) for file in files)
+    def has(self, job):
+        there = all(os.path.exists(f"{self.folder}/{name}") for name in self.names(job))
+        return there and self.states.get(job, {}).get("status") == "done"
 
     def forget(self):
         self.states = {}
@@ -243,7 +244,9 @@ class Run:
         replace(f"{self.folder}/dumpruninfo.txt", "".join(line + "\n" for line in lines))
 
     def finish(self):
-        """Sums of everything that is done, and links to it."""
+        """Sums of everything that is done, and links to it. A job of which somebody has removed a file is not done any more."""
+        self.states = {job: state for job, state in self.states.items() if state["status"] != "done" or self.has(job)}
+        self.save()
         files = {}
         for job, state in self.states.items():
             if state["status"] == "done":
