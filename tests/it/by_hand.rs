@@ -1,7 +1,9 @@
-//! What people do to dumps by hand.
+//! What people do to dumps by hand: start them, end them, and remove files of theirs.
 
 use crate::dumps::jobs;
-use crate::sandbox::Sandbox;
+use crate::operations_dumps::code;
+use crate::sandbox::{Sandbox, podman};
+use crate::topology::until;
 
 #[test]
 fn a_job_whose_file_was_removed_is_not_done_and_no_web_server_is_needed() {
@@ -30,5 +32,35 @@ fn a_job_whose_file_was_removed_is_not_done_and_no_web_server_is_needed() {
     assert_eq!(dump(&[]).into_keys().collect::<Vec<_>>(), ["metahistory7zdump"]);
     assert_eq!(sums(), 34);
     sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
+}
+
+#[test]
+fn a_run_by_hand_ends_with_all_that_it_has_started() {
+    let sandbox = Sandbox::new();
+    let built_in = "wikis:\n  wiki: {}\n".to_owned();
+    let production = format!("dumps: {{source: {}}}\n{built_in}", code(&sandbox).display());
+    for (name, text) in [("hand", built_in), ("handcode", production)] {
+        let set = sandbox.set(name, &text);
+        sandbox.run(&["up", &set]).ok();
+        let exec = |script: &str| sandbox.run(&["exec", &set, "snapshot1", "sh", "-c", script]);
+        let at_work = || podman(&["top", &format!("{set}-snapshot1"), "user", "args"]).ok().stdout;
+        // Whatever asks the database waits, for longer than this test.
+        podman(&["kill", "--signal", "STOP", &format!("{set}-dbprimary")]).ok();
+        let refused_names = "kill $(sed 's/.* //' /srv/dumps/private/wiki/lock_20260101)";
+        for end in [refused_names, "kill -s INT $(cat /run/front)", "kill -s KILL $(cat /run/front)"] {
+            let command = "echo $$ >/run/front; exec dump-wiki wiki --date 20260101 --job pagetable";
+            let running = sandbox.start(&["exec", &set, "snapshot1", "sh", "-c", command]);
+            until("it asks the database", || {
+                at_work().lines().any(|line| line.contains("--wiki=wiki") || line.contains("mariadb-dump"))
+            });
+            exec(end).ok();
+            until(&format!("{name}, {end}: all of it ends"), || !at_work().contains("dumpsgen"));
+            assert_ne!(running.end().status, 0, "{end}");
+        }
+        podman(&["kill", "--signal", "CONT", &format!("{set}-dbprimary")]).ok();
+        exec("dump-wiki wiki --date 20260101 --job pagetable").ok().stdout_has("pagetable: done");
+        sandbox.run(&["destroy", &set]).ok();
+    }
     sandbox.nothing_left();
 }

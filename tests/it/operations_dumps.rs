@@ -23,7 +23,7 @@ fn jobs() -> usize {
 }
 
 /// A copy of the code that the test may change.
-fn code(sandbox: &Sandbox) -> PathBuf {
+pub fn code(sandbox: &Sandbox) -> PathBuf {
     let from = real().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/data/operations-dumps"));
     let folder = sandbox.at("operations-dumps");
     std::fs::create_dir(&folder).expect("a folder");

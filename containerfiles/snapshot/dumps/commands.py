@@ -1,5 +1,6 @@
 """Commands and pipes of them, of which every part has to succeed."""
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -22,11 +23,12 @@ def output(run, command):
 
 
 def pipe(run, pipeline, out=None):
-    """Runs commands, each reading what the one before writes; the last writes the file `out`."""
+    """Runs commands, each reading what the one before writes; the last writes the file `out`. However that goes, they have
+    ended afterwards."""
     run.log(" | ".join(shlex.join(command) for command in pipeline))
     target = open(out, "wb") if out else subprocess.DEVNULL
     said, errors = os.pipe()
-    with open(said, encoding="utf-8", errors="replace") as said:
+    with contextlib.ExitStack() as ended, open(said, encoding="utf-8", errors="replace") as said:
         processes, source = [], subprocess.DEVNULL
         try:
             for index, command in enumerate(pipeline):
@@ -35,7 +37,7 @@ def pipe(run, pipeline, out=None):
                 if source is not subprocess.DEVNULL:
                     source.close()
                 source = process.stdout
-                processes.append(process)
+                processes.append(ended.enter_context(process))
         finally:
             os.close(errors)
             if out:

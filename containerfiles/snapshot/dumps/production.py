@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 
-from . import commands
+from . import caller, commands
 from .run import DUMPS, FARM, Refused, progress
 
 CODE = "/srv/operations-dumps/xmldumps-backup"
@@ -54,18 +54,19 @@ class Run:
         self.clear_files()
         os.makedirs(self.own, exist_ok=True)
         self.before = self.states()
-        process = subprocess.Popen(
+        with subprocess.Popen(
             self.command(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=os.environ | {"HOME": HOME, "PYTHONUNBUFFERED": "1"},
-        )
-        self.output = process.stdout
-        os.set_blocking(self.output.fileno(), False)
-        while process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(OFTEN)
-            self.watch()
-        return self.close(process.returncode)
+        ) as process:
+            self.output = process.stdout
+            os.set_blocking(self.output.fileno(), False)
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(OFTEN)
+                self.watch()
+            caller.end_commands()  # where worker.py was killed, those that it has started go on
+            return self.close(process.returncode)
 
     def command(self):
         command = ["python3", f"{CODE}/worker.py", "--configfile", CONFIGURATION, "--date", self.date, "--log", "--exclusive"]
