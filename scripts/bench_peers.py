@@ -15,7 +15,7 @@ class Service:
         rest = words[2:]
         while rest and rest[0].startswith("--"):
             option = rest.pop(0)
-            if option not in ("--detach", "--no-hosts"):
+            if option not in ("--detach", "--no-hosts", "--http-proxy=false"):
                 self.options.append((option, rest.pop(0)))
         self.image, self.command = rest[0], rest[1:]
         self.name = dict(self.options)["--name"]
