@@ -36,7 +36,7 @@ pub enum Command {
     Destroy(Changing),
     /// Destroy sets, and remove the images that no other set uses
     Remove(Changing),
-    /// Bring sets back to the state just after `create`, undoing every edit
+    /// Bring sets back to the state just after `create`: drops the edits and the dumps
     Reset(Up),
     /// List the sets there are files of, and those that exist
     List(Listing),

@@ -98,7 +98,7 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let ingredients = Ingredients::load(session, name)?;
     let inventory = session.podman.inventory()?;
     prepare(session, &ingredients, &inventory, Until::Seeded, &mut report)?;
-    discard::members(session, name, (&containers, &inventory), "edits are in it", &mut report)?;
+    discard::members(session, name, (&containers, &inventory), "edits or dumps are in it", &mut report)?;
     let goal = if running { Goal::Running } else { Goal::Created };
     let endpoints = bring(session, name, goal, Before::Gone, &mut report)?;
     if running {

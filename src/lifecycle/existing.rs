@@ -91,7 +91,7 @@ fn way_out(error: &std::io::Error, port: u16) -> String {
     if error.kind() == std::io::ErrorKind::PermissionDenied {
         return format!(
             "the set was made when ordinary users could have port {port}: `podfarm hostdns install` gives it back to them; or \
-             `podfarm down` and `podfarm up` make the set anew, its edits lost and its port {PORT_SHIFT} higher"
+             `podfarm down` and `podfarm up` make the set anew, its edits and dumps lost, its port {PORT_SHIFT} higher"
         );
     }
     format!("`ss -ltnp sport = :{port}` shows who has it; stop that, or let it listen on 127.0.0.1 only")

@@ -28,11 +28,12 @@ pub(super) fn check_fits(session: &Session<'_>, ingredients: &Ingredients, seed:
     Err(Failure::new(Kind::Failed, text).hint(anew(set)).into())
 }
 
-/// Says that a set goes on with the seed it was created from although its inputs have changed: taking them would cost its edits.
+/// Says that a set goes on with the seed it was created from although its inputs have changed: taking them would cost its edits and
+/// its dumps.
 pub(super) fn note_new(session: &Session<'_>, ingredients: &Ingredients, seed: &Path) -> Result<()> {
     if ingredients.seed(session)?.path != seed {
         session.progress.say(&format!(
-            "note: what {0} is made from has changed; `podfarm reset {0}` takes it, and drops the edits",
+            "note: what {0} is made from has changed; `podfarm reset {0}` takes it, and drops the edits and the dumps",
             ingredients.set.name
         ));
     }
@@ -40,5 +41,5 @@ pub(super) fn note_new(session: &Session<'_>, ingredients: &Ingredients, seed: &
 }
 
 fn anew(set: &SetName) -> String {
-    format!("`podfarm reset {set}` makes it anew as its file says, and drops the edits")
+    format!("`podfarm reset {set}` makes it anew as its file says, and drops the edits and the dumps")
 }

@@ -11,8 +11,9 @@ fn a_set_whose_seed_is_gone() {
     sandbox.run(&["stop", &set]).ok();
     podman(&["unshare", "rm", "-rf", &seeds.display().to_string()]);
     for verb in ["start", "up", "create", "plan"] {
-        let refused = sandbox.run(&[verb, &set]).status(1);
-        refused.stderr_has(&format!("the seed that set {set} was created from is gone")).stderr_has("podfarm reset");
+        let refused =
+            sandbox.run(&[verb, &set]).status(1).stderr_has(&format!("the seed that set {set} was created from is gone"));
+        refused.stderr_has("podfarm reset").stderr_has("drops the edits and the dumps");
     }
     sandbox.run(&["reset", &set]).ok();
     sandbox.run(&["up", &set]).ok();
@@ -40,7 +41,9 @@ fn wikis_that_a_set_was_not_created_with() {
     // What needs no other databases is taken.
     sandbox.write(&format!("sets/{set}.yaml"), "wikis:\n  wiki: {title: Renamed}\n");
     let noted = sandbox.run(&["up", &set]).ok();
-    noted.stderr_has("is made from has changed").stderr_has(&format!("podfarm reset {set}"));
+    noted
+        .stderr_has("is made from has changed")
+        .stderr_has(&format!("`podfarm reset {set}` takes it, and drops the edits and the dumps"));
     sandbox.run(&["destroy", &set]).ok();
     sandbox.nothing_left();
 }

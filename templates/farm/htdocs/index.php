@@ -63,7 +63,7 @@ if ( $database ) {
 }
 $commands += [
 	"podfarm logs $set" => 'what all members say and write into their logs',
-	"podfarm reset $set" => 'undo every edit',
+	"podfarm reset $set" => 'drop the edits and the dumps',
 	"podfarm down $set" => 'leave nothing',
 ];
 header( 'Content-Type: text/html; charset=utf-8' );
