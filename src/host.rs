@@ -1,6 +1,10 @@
 //! What of this machine's network is in use already, by whomever.
 
-use std::net::Ipv4Addr;
+use std::cell::OnceCell;
+use std::io::{Error, ErrorKind};
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::addresses::{Range, Subnet};
 
@@ -53,6 +57,40 @@ fn parse_listeners(table: &str, range: Range) -> Vec<(Ipv4Addr, u16)> {
     found
 }
 
+/// How long a port may stay in use that podman is letting go of.
+const LETTING_GO: Duration = Duration::from_secs(3);
+
+/// Tries whether ports are to be had. podman says that a container has ended a moment before its ports are free, so those that
+/// are in use are tried again, until some seconds after the first was: one wait, however many are really taken. Who listens on
+/// all addresses is not podman, and not waited for.
+#[derive(Default)]
+pub struct Ports {
+    patience: OnceCell<Instant>,
+}
+
+impl Ports {
+    /// # Errors
+    /// Why it is not to be had.
+    pub fn try_one(&self, address: Ipv4Addr, port: u16) -> Result<(), Error> {
+        let bind = || TcpListener::bind((address, port)).map(drop);
+        let mut tried = bind();
+        while tried.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddrInUse) {
+            // Asked before it is tried again: one that nobody has any more is free then.
+            let may_pass = self.may_wait() && listeners(Range::of(address)).contains(&(address, port));
+            tried = bind();
+            if !may_pass {
+                break;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        tried
+    }
+
+    fn may_wait(&self) -> bool {
+        Instant::now() < *self.patience.get_or_init(|| Instant::now() + LETTING_GO)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +114,27 @@ mod tests {
                      2: 03014D7F:0050 0100007F:9C40 01 00000000:00000000\n";
         let found = parse_listeners(table, Addresses::default().published);
         assert_eq!(found, [(Ipv4Addr::new(127, 77, 1, 3), 80)]);
+    }
+    #[test]
+    fn a_port_that_is_let_go_is_waited_for_and_one_that_is_not_is_told() {
+        let address = Ipv4Addr::new(127, 77, 255, 253);
+        let holder = TcpListener::bind((address, 0)).unwrap();
+        let port = holder.local_addr().unwrap().port();
+        let ports = Ports::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                sleep(Duration::from_millis(100));
+                drop(holder);
+            });
+            ports.try_one(address, port).unwrap();
+        });
+        let holder = TcpListener::bind((address, port)).unwrap();
+        assert_eq!(ports.try_one(address, port).unwrap_err().kind(), ErrorKind::AddrInUse);
+        assert!(!ports.may_wait(), "the next one is told at once");
+        drop(holder);
+        let _everywhere = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
+        let ports = Ports::default();
+        assert_eq!(ports.try_one(address, port).unwrap_err().kind(), ErrorKind::AddrInUse);
+        assert!(ports.may_wait(), "nobody lets go of it");
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Finding, Verdict};
 use crate::addresses::Addresses;
+use crate::host::Ports;
 use crate::lifecycle::Session;
 use crate::lock::Lock;
 use crate::paths::Paths;
@@ -64,6 +65,8 @@ fn try_container(session: &Session<'_>, addresses: Addresses, program: &Path) ->
     let publish = format!("{place}:80");
     let run = argv::podman().args(["run", "--detach", "--name", &name, "--label", &label, "--network", &name]);
     let run = run.args(["--publish", &publish, "--cap-drop", "all", "--rootfs"]).arg(root.path().display().to_string());
+    // The last trial's may be on its way out. Where it stays in use, podman says so.
+    let _ = Ports::default().try_one(addresses.trial(), PORT);
     let tried = session
         .podman
         .output(&network, Input::Nothing)

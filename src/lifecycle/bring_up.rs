@@ -1,6 +1,6 @@
 //! Creating, starting, resetting, and waiting until it answers.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::prepare::{Ingredients, Until, is_prepared, prepare};
 use super::{Report, Session, discard, seeds};
 use crate::desired::{Desired, Member};
 use crate::failure::{Failure, Kind};
+use crate::host::Ports;
 use crate::plan::{self, Goal};
 use crate::podman::Parts;
 use crate::probe::{self, Endpoint};
@@ -73,7 +74,7 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let existing = Existing::of(&containers, name);
     seeds::check_there(name, existing.seed.as_deref())?;
     let endpoints: Vec<_> = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
-    check_ports(&endpoints, &containers)?;
+    check_ports(&Ports::default(), &endpoints, &containers)?;
     let subnet = existing.subnet().context("its containers do not say which addresses they have")?;
     apply(session, &mut report, plan::start(name, &subnet.to_string(), &containers), &NoNative, OnFailure::Stop)?;
     wait(session, name, endpoints, options, &mut report)?;
@@ -137,9 +138,10 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
     if existing.number.is_some() {
         asked = None; // somebody has removed the folder of a set that there is: its secrets are in use
     }
+    let ports = Ports::default();
     if let (Some(number), Some(seed), Before::Kept) = (existing.number, &existing.seed, before) {
         seeds::check_there(name, Some(seed))?;
-        let desired = resolved(session, &ingredients, &existing, number, seed)?;
+        let desired = resolved(session, &ingredients, &existing, (number, &ports), seed)?;
         if plan::is_up(&desired, &containers) {
             write_files(session, &ingredients, &desired)?;
             seeds::note_new(session, &ingredients, seed)?;
@@ -174,11 +176,11 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
     };
     let existing = Existing::of(&containers, name).or_of_ground(&inventory, name);
     let number = existing.number.map_or_else(|| free_number(&session.addresses()?, &containers, &inventory), Ok)?;
-    let desired = resolved(session, &ingredients, &existing, number, &seed)?;
+    let desired = resolved(session, &ingredients, &existing, (number, &ports), &seed)?;
     let hosts: Vec<_> = desired.members.iter().map(|member| member.host.clone()).collect();
     plan::check_foreign(name, &hosts, &containers, &inventory)?;
     let endpoints = endpoints(&desired);
-    check_ports(&endpoints, &containers)?;
+    check_ports(&ports, &endpoints, &containers)?;
     if before == Before::Gone {
         plan::forget_members(name, &mut containers, &mut inventory);
     }
@@ -194,10 +196,16 @@ fn endpoints(desired: &Desired) -> Vec<Endpoint> {
     desired.members.iter().map(Member::endpoint).collect()
 }
 
-fn resolved(session: &Session<'_>, ingredients: &Ingredients, existing: &Existing, number: u8, seed: &Path) -> Result<Desired> {
+fn resolved(
+    session: &Session<'_>,
+    ingredients: &Ingredients,
+    existing: &Existing,
+    (number, ports): (u8, &Ports),
+    seed: &Path,
+) -> Result<Desired> {
     let trees: Vec<_> = ingredients.trees.iter().map(|tree| (tree.name.to_string(), tree.path.clone())).collect();
     let privileged = hostdns::first_unprivileged_port();
-    let free = |address: Ipv4Addr, port: u16| port >= privileged && TcpListener::bind((address, port)).is_ok();
+    let free = |address: Ipv4Addr, port: u16| port >= privileged && ports.try_one(address, port).is_ok();
     resolve::resolve(
         &ingredients.set,
         &World {

@@ -1,7 +1,6 @@
 //! What there is of a set and is kept, and what is still free for it: a number and ports.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -9,7 +8,7 @@ use anyhow::Result;
 use crate::addresses::{Addresses, Subnet};
 use crate::desired::{PublishedPort, label};
 use crate::failure::{Failure, Kind};
-use crate::host;
+use crate::host::{self, Ports};
 use crate::plan;
 use crate::podman::{Inventory, observe::Container};
 use crate::probe::Endpoint;
@@ -68,11 +67,11 @@ impl Existing {
 }
 
 /// Refuses a port that somebody else has: for new members, both at its own number and at the shifted one.
-pub(super) fn check_ports(endpoints: &[Endpoint], containers: &[Container]) -> Result<()> {
+pub(super) fn check_ports(ports: &Ports, endpoints: &[Endpoint], containers: &[Container]) -> Result<()> {
     let runs = |host: &str| containers.iter().any(|container| container.name() == host && container.running());
     for endpoint in endpoints.iter().filter(|endpoint| !runs(&endpoint.host)) {
         for port in &endpoint.ports {
-            if let Err(error) = TcpListener::bind((endpoint.published, port.published)) {
+            if let Err(error) = ports.try_one(endpoint.published, port.published) {
                 let (address, host) = (format!("{}:{}", endpoint.published, port.published), &endpoint.host);
                 return Err(Failure::new(
                     Kind::Failed,
