@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::apply::{NoNative, OnFailure, apply};
+use super::discard::{self, Note};
 use super::existing::{Existing, check_ports, free_number};
 use super::files::{Files, write_files};
 use super::prepare::{Ingredients, Until, is_prepared, prepare};
-use super::{Report, Session, discard, seeds};
+use super::{Report, Session, seeds};
 use crate::desired::{Desired, Member};
 use crate::failure::{Failure, Kind};
 use crate::host::Ports;
@@ -66,7 +67,7 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
             .hint(format!("podfarm create {name}, or podfarm up {name}"))
             .into());
     }
-    if discard::was_interrupted(session, name) {
+    if Note::Discarding.is_there(session, name) {
         return Err(Failure::new(Kind::Failed, format!("podfarm was killed while it threw away what is in set {name}"))
             .hint(format!("`podfarm up {name}` makes it anew, `podfarm destroy {name}` removes the rest of it"))
             .into());
@@ -90,15 +91,17 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let mut report = Report::default();
     let containers = session.podman.containers()?;
     let existing = plan::containers_of(&containers, name);
-    let interrupted = discard::was_interrupted(session, name);
     if existing.is_empty() && !session.paths.set(name).exists() {
         return Err(Failure::new(Kind::Failed, format!("set {name} does not exist")).hint(format!("podfarm up {name}")).into());
     }
-    let running = interrupted || existing.iter().any(|container| container.running());
+    let running = Note::Ran.is_there(session, name) || existing.iter().any(|container| container.running());
     // Whatever would keep the set from coming up again is found before its data goes.
     let ingredients = Ingredients::load(session, name)?;
     let inventory = session.podman.inventory()?;
     prepare(session, &ingredients, &inventory, Until::Seeded, &mut report)?;
+    if running {
+        Note::Ran.put(session, name)?;
+    }
     discard::members(session, name, (&containers, &inventory), "edits or dumps are in it", &mut report)?;
     let goal = if running { Goal::Running } else { Goal::Created };
     let endpoints = bring(session, name, goal, Before::Gone, &mut report)?;
@@ -120,7 +123,7 @@ enum Before {
 fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, report: &mut Report) -> Result<Vec<Endpoint>> {
     check_tools()?;
     let ingredients = Ingredients::load(session, name)?;
-    if before == Before::Kept && discard::was_interrupted(session, name) {
+    if before == Before::Kept && Note::Discarding.is_there(session, name) {
         let (containers, inventory) = session.podman.containers_and(Parts { images: false, secrets: false, pods: true })?;
         discard::members(session, name, (&containers, &inventory), "podfarm was killed while it threw it away", report)?;
         before = Before::Gone;
@@ -145,6 +148,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
         if plan::is_up(&desired, &containers) {
             write_files(session, &ingredients, &desired)?;
             seeds::note_new(session, &ingredients, seed)?;
+            Note::Ran.remove(session, name)?;
             return Ok(endpoints(&desired).into_iter().map(|endpoint| endpoint.since_start(&containers)).collect());
         }
     }
@@ -189,6 +193,7 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
     apply(session, report, ground, &native, OnFailure::Stop)?;
     drop(numbering);
     apply(session, report, members, &native, OnFailure::Stop)?;
+    Note::Ran.remove(session, name)?;
     Ok(endpoints)
 }
 

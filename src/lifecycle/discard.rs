@@ -1,7 +1,8 @@
 //! Throwing away what a set's members have written: once begun, it is done to the end, by the next command if need be.
 //!
 //! What is half thrown away must not come to life again: an edit that should be gone, or a layer over another seed than its own.
-//! So a note lies beside the set's folder from before the first member goes until after its data has gone.
+//! So a note lies beside the set's folder from before the first member goes until after its data has gone. Another says that the
+//! set ran before: podman knows that no more.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,31 +16,40 @@ use crate::plan;
 use crate::podman::{Inventory, observe::Container};
 use crate::set::SetName;
 
-/// The note. No set has a name like that.
-fn note(paths: &Paths, set: &SetName) -> PathBuf {
-    paths.set(set).with_extension("discarding")
+/// A note about a set.
+#[derive(Clone, Copy)]
+pub(super) enum Note {
+    /// Its data goes, and has not gone yet.
+    Discarding,
+    /// It ran when `reset` began, and does not run again yet.
+    Ran,
 }
 
-/// Notes down that a set's data goes. A set that has none needs no note.
-pub(super) fn begin(session: &Session<'_>, set: &SetName) -> Result<()> {
-    if session.dry_run || !session.paths.set(set).exists() {
-        return Ok(());
+impl Note {
+    /// No set has a name like that.
+    fn file(self, paths: &Paths, set: &SetName) -> PathBuf {
+        paths.set(set).with_extension(match self {
+            Self::Discarding => "discarding",
+            Self::Ran => "ran",
+        })
     }
-    let note = note(&session.paths, set);
-    fs::write(&note, "").with_context(|| format!("{}: cannot be written", note.display()))
-}
 
-/// Whether somebody was killed before the data had gone.
-pub(super) fn was_interrupted(session: &Session<'_>, set: &SetName) -> bool {
-    note(&session.paths, set).exists()
-}
-
-/// Takes the note away: the data has gone.
-pub(super) fn end(session: &Session<'_>, set: &SetName) -> Result<()> {
-    if session.dry_run {
-        return Ok(());
+    /// A set that has no folder needs no note.
+    pub fn put(self, session: &Session<'_>, set: &SetName) -> Result<()> {
+        if session.dry_run || !session.paths.set(set).exists() {
+            return Ok(());
+        }
+        let file = self.file(&session.paths, set);
+        fs::write(&file, "").with_context(|| format!("{}: cannot be written", file.display()))
     }
-    remove_file(&note(&session.paths, set))
+
+    pub fn is_there(self, session: &Session<'_>, set: &SetName) -> bool {
+        self.file(&session.paths, set).exists()
+    }
+
+    pub fn remove(self, session: &Session<'_>, set: &SetName) -> Result<()> {
+        if session.dry_run { Ok(()) } else { remove_file(&self.file(&session.paths, set)) }
+    }
 }
 
 /// Removes a set's members and all that they have written, and leaves its network, its secrets and its number.
@@ -50,10 +60,10 @@ pub(super) fn members(
     reason: &str,
     report: &mut Report,
 ) -> Result<()> {
-    begin(session, set)?;
+    Note::Discarding.put(session, set)?;
     let entries = fs::read_dir(session.paths.set(set)).into_iter().flatten().flatten();
     let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
     apply(session, report, plan::discard(set, containers, inventory, folders, reason), &NoNative, OnFailure::Stop)?;
-    end(session, set)
+    Note::Discarding.remove(session, set)
 }

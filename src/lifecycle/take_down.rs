@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use super::apply::{NoNative, OnFailure, apply};
+use super::discard::Note;
 use super::prepare::Ingredients;
-use super::{Report, Session, discard};
+use super::{Report, Session};
 use crate::desired::label;
 use crate::failure::join;
 use crate::farm;
@@ -42,7 +43,7 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
         hostdns::withdraw(&session.paths, set)?;
         ssh::withdraw(&session.paths, set)?;
     }
-    discard::begin(session, set)?;
+    Note::Discarding.put(session, set)?;
     let has_pod = plan::are_in_pod(set, &containers);
     // podman removes the members of a pod one after the other, and there is time to ask for the rest meanwhile.
     let (inventory, members) = std::thread::scope(|scope| {
@@ -55,7 +56,8 @@ pub fn destroy(session: &Session<'_>, set: &SetName) -> Result<Report> {
         apply(session, &mut report, plan::destroy_rest(set, &inventory, folder), &NoNative, OnFailure::GoOn)
     });
     join([members, rest, swept].into_iter().filter_map(Result::err).collect())?;
-    discard::end(session, set)?;
+    Note::Ran.remove(session, set)?;
+    Note::Discarding.remove(session, set)?;
     Ok(report)
 }
 

@@ -127,6 +127,7 @@ fn what_was_being_thrown_away_does_not_come_back() {
         ("reset", "kill ", 0, "up"),
         ("reset", "remove pod", 300, "reset"),
         ("reset", "remove /", 0, "up"),
+        ("reset", "create pod", 0, "reset"),
         ("destroy", "remove pod", 200, "up"),
         ("destroy", "remove network", 0, "up"),
     ] {
