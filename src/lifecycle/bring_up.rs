@@ -16,11 +16,11 @@ use crate::desired::{Desired, Member};
 use crate::failure::{Failure, Kind};
 use crate::host::Ports;
 use crate::plan::{self, Goal};
-use crate::podman::Parts;
+use crate::podman::{Parts, observe::Container};
 use crate::probe::{self, Endpoint};
 use crate::process::find_program;
 use crate::resolve::{self, World};
-use crate::set::SetName;
+use crate::set::{self, SetName};
 use crate::status;
 use crate::{hostdns, ssh};
 
@@ -74,12 +74,26 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     }
     let existing = Existing::of(&containers, name);
     seeds::check_there(name, existing.seed.as_deref())?;
+    check_whole(session, name, &containers)?;
     let endpoints: Vec<_> = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
     check_ports(&Ports::default(), &endpoints, &containers)?;
     let subnet = existing.subnet().context("its containers do not say which addresses they have")?;
     apply(session, &mut report, plan::start(name, &subnet.to_string(), &containers), &NoNative, OnFailure::Stop)?;
     wait(session, name, endpoints, options, &mut report)?;
     Ok(report)
+}
+
+/// Refuses to start a set that lacks members, such as one whose `create` was killed, as far as its file can be read.
+fn check_whole(session: &Session<'_>, name: &SetName, containers: &[Container]) -> Result<()> {
+    let desired = set::load(name, &session.paths).and_then(|set| resolve::hosts(&set, session.roles()?)).unwrap_or_default();
+    let there = plan::containers_of(containers, name);
+    let missing: Vec<_> = desired.into_iter().filter(|host| !there.iter().any(|container| container.name() == host)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Failed, format!("set {name} is not whole: it has no {}", missing.join(", ")))
+        .hint(format!("podfarm up {name}"))
+        .into())
 }
 
 /// Brings a set back to what it was just after it was created; one that ran runs again.

@@ -72,6 +72,14 @@ pub fn provides(set: &Set, roles: &Roles, service: &str) -> Result<bool> {
     Ok(drafts(set, roles)?.iter().any(|draft| draft.provides.iter().any(|provided| provided == service)))
 }
 
+/// The host names of all members of a set.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn hosts(set: &Set, roles: &Roles) -> Result<Vec<String>> {
+    drafts(set, roles)?.iter().map(|draft| host(set, draft)).collect()
+}
+
 /// Names, numbers, addresses, ports and command lines of all members of a set.
 ///
 /// # Errors
@@ -232,10 +240,14 @@ fn member_numbers(set: &Set, drafts: &[Draft<'_>], world: &World<'_>) -> Result<
     Ok(numbers)
 }
 
+fn host(set: &Set, draft: &Draft<'_>) -> Result<String> {
+    set::host_name(&set.name, &draft.name)
+        .map_err(|why| set.wrong(&["members", draft.name.as_str()], &why, "choose a shorter name for the set or the member"))
+}
+
 /// A member with its name, addresses and ports.
 fn placed(set: &Set, draft: &Draft<'_>, number: u8, world: &World<'_>) -> Result<Member> {
-    let host = set::host_name(&set.name, &draft.name)
-        .map_err(|why| set.wrong(&["members", draft.name.as_str()], &why, "choose a shorter name for the set or the member"))?;
+    let host = host(set, draft)?;
     let published = world.addresses.published.address(world.number, number);
     let kept = world.existing.get(draft.name.as_str()).map(|(_, ports)| ports.as_slice()).unwrap_or_default();
     let ports = draft.role.ports.iter().map(|port| (port.name.as_str(), port.port)).chain([(SSH.name, SSH.port)]);

@@ -73,6 +73,12 @@ fn in_the_middle_of_start_stop_and_reset() {
     let sandbox = Sandbox::new();
     let set = sandbox.set("killed", SMALL);
     sandbox.run(&["create", &set]).ok();
+    // As a `create` leaves it that was killed before its last member.
+    podman(&["rm", &format!("{set}-mw")]).ok();
+    let half = sandbox.run(&["start", &set]).status(1).stderr_has(&format!("it has no {set}-mw"));
+    half.stderr_has(&format!("hint: podfarm up {set}"));
+    assert_eq!(sandbox.status(&set)["state"], "created");
+    sandbox.run(&["create", &set]).ok();
     for milliseconds in [0, 250] {
         kill(&sandbox, "start", &set, &format!("start {set}-mw"), milliseconds);
         sandbox.run(&["start", &set]).ok();
