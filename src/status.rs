@@ -173,11 +173,15 @@ fn health(container: &Container) -> Health {
         return said("not running".to_owned(), Vec::new());
     }
     let asked = Endpoint::of(container).map(|endpoint| endpoint.questions()).unwrap_or_default();
-    let answers: Result<Vec<_>, _> = asked.iter().map(|question| probe::ask(&question.ask, PATIENCE)).collect();
-    match answers {
-        Ok(details) => said(READY.to_owned(), details.into_iter().flatten().collect()),
-        Err(why) => said(format!("not ready: {why}"), Vec::new()),
+    let mut wrong = Vec::new();
+    let mut details = Vec::new();
+    for answer in side_by_side(&asked, asked.len(), |question| probe::ask(&question.ask, PATIENCE)) {
+        match answer {
+            Ok(detail) => details.extend(detail),
+            Err(why) => wrong.push(why),
+        }
     }
+    if wrong.is_empty() { said(READY.to_owned(), details) } else { said(format!("not ready: {}", wrong.join("; ")), Vec::new()) }
 }
 
 /// A member's logs on the host, by name. Where a role says `*.log`, each such file there is at the moment is one, `NAME/FILE`.

@@ -269,9 +269,15 @@ fn not_ready(session: &Session<'_>, set: &SetName, unanswered: &[probe::Unanswer
     let mut text = String::new();
     let containers = session.podman.containers().unwrap_or_default();
     for container in plan::containers_of(&containers, set) {
-        let why = unanswered.iter().find(|(question, _)| question.host == container.name()).map(|(_, why)| why.as_str());
-        let Some(why) = why.or((!container.running()).then_some("it has ended")) else { continue };
-        text.push_str(&format!("\n{} is {} and not ready: {why}", container.name(), container.state));
+        let of_it = unanswered.iter().filter(|(question, _)| question.host == container.name());
+        let mut why: Vec<_> = of_it.map(|(_, why)| why.as_str()).collect();
+        if why.is_empty() && !container.running() {
+            why.push("it has ended");
+        }
+        if why.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("\n{} is {} and not ready: {}", container.name(), container.state, why.join("; ")));
         for line in status::last_log_lines(session, container, 8) {
             text.push_str(&format!("\n    {line}"));
         }

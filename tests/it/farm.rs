@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::running::http;
+use crate::running::{http, member};
 use crate::sandbox::{Sandbox, run};
 
 /// Titles with everything that has a meaning in urls, in HTML, in regular expressions or on file systems.
@@ -243,4 +243,22 @@ fn code_that_is_being_worked_on() {
     let refused =
         sandbox.run(&["up", &set]).status(3).stderr_has(&format!("sets/{set}.yaml:2: sources.mine: members cannot read"));
     refused.stderr_has("hint: chmod -R o+rX");
+}
+
+#[test]
+fn every_wiki_that_does_not_answer_is_told_of() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("broken", "wikis:\n  second: {}\n  wiki: {}\n");
+    sandbox.run(&["up", &set]).ok();
+    let drop = "DROP DATABASE second; DROP DATABASE wiki";
+    sandbox.run(&["exec", &set, "dbprimary", "mariadb", "-e", drop]).ok();
+    let failed = sandbox.run(&["up", &set, "--timeout", "5"]).status(1);
+    let status = sandbox.status(&set);
+    let health = member(&status, "mw")["health"].as_str().expect("text");
+    for wiki in ["/second/mw/", "/wiki/mw/"] {
+        assert!(health.contains(wiki), "{wiki} is not in {health}");
+        assert!(failed.stderr.contains(wiki), "{wiki} is not in {failed}");
+    }
+    sandbox.run(&["destroy", &set]).ok();
+    sandbox.nothing_left();
 }
