@@ -20,9 +20,6 @@ pub const FORMAT_VERSION: u32 = 1;
 /// The health of a member that is ready.
 pub const READY: &str = "ready";
 
-/// How long a member has to answer before `status` calls it not ready.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// What `status --format json` prints. docs/status.md describes it.
 #[derive(Debug, Serialize)]
 pub struct Status {
@@ -71,8 +68,9 @@ pub struct Port {
     pub published: u16,
 }
 
-/// The state of the named sets, in that order; of all that exist, if none is named.
-pub fn of(containers: &[Container], names: &[SetName]) -> Status {
+/// The state of the named sets, in that order; of all that exist, if none is named. A member that does not answer in time is not
+/// ready.
+pub fn of(containers: &[Container], names: &[SetName], patience: Duration) -> Status {
     let mut by_set: BTreeMap<String, Vec<&Container>> = names.iter().map(|name| (name.to_string(), Vec::new())).collect();
     for container in containers {
         let Some(set) = container.label(label::SET) else { continue };
@@ -85,8 +83,11 @@ pub fn of(containers: &[Container], names: &[SetName]) -> Status {
         }
     }
     let all: Vec<&Container> = by_set.values().flatten().copied().collect();
-    let health: BTreeMap<&str, Health> =
-        all.iter().map(|container| container.name()).zip(side_by_side(&all, 32, |container| health(container))).collect();
+    let health: BTreeMap<&str, Health> = all
+        .iter()
+        .map(|container| container.name())
+        .zip(side_by_side(&all, 32, |container| health(container, patience)))
+        .collect();
     let mut sets: Vec<_> = by_set.iter().map(|(name, members)| set_status(name, members, &health)).collect();
     if !names.is_empty() {
         sets.sort_by_key(|set| names.iter().position(|name| name.as_str() == set.name));
@@ -167,7 +168,7 @@ struct Health {
     detail: String,
 }
 
-fn health(container: &Container) -> Health {
+fn health(container: &Container, patience: Duration) -> Health {
     let said = |state: String, details: Vec<String>| Health { state, detail: details.join(", ") };
     if !container.running() {
         return said("not running".to_owned(), Vec::new());
@@ -175,7 +176,7 @@ fn health(container: &Container) -> Health {
     let asked = Endpoint::of(container).map(|endpoint| endpoint.questions()).unwrap_or_default();
     let mut wrong = Vec::new();
     let mut details = Vec::new();
-    for answer in side_by_side(&asked, asked.len(), |question| probe::ask(&question.ask, PATIENCE)) {
+    for answer in side_by_side(&asked, asked.len(), |question| probe::ask(&question.ask, patience)) {
         match answer {
             Ok(detail) => details.extend(detail),
             Err(why) => wrong.push(why),

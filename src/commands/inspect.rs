@@ -1,6 +1,7 @@
 //! list and status.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -13,6 +14,9 @@ use crate::status;
 use crate::ui::Ui;
 
 use super::known::known;
+
+/// How long a member has to answer before `status` calls it not ready.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The version of what `list --format json` prints.
 const LIST_VERSION: u32 = 1;
@@ -84,7 +88,7 @@ pub fn status(session: &Session<'_>, arguments: &crate::cli::Status, ui: &Ui) ->
     for name in &arguments.sets {
         known(session, name)?;
     }
-    let status = status::of(&session.podman.containers()?, &arguments.sets);
+    let status = status::of(&session.podman.containers()?, &arguments.sets, PATIENCE);
     if arguments.format == Format::Json {
         ui.result(&serde_json::to_string_pretty(&status)?);
         return Ok(());

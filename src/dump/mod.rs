@@ -28,7 +28,7 @@ use queue::Queue;
 const SERVICE: &str = "snapshot";
 /// Stands for the job where a verdict is about none, and for the host likewise.
 const NO_JOB: &str = "-";
-/// How long a host may take to say that it is ready.
+/// How long a member may take to say that it is ready: longer than for `status`, for here a page that stalls is no news.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is to be dumped.
@@ -80,7 +80,7 @@ pub fn run(session: &Session<'_>, set: &SetName, request: &Request) -> Result<Ve
     let containers = session.podman.containers()?;
     let hosts = hosts(&containers, set, request.snapshot)?;
     // A replica that has stopped replicating answers as if nothing were wrong.
-    let members = status::of(&containers, std::slice::from_ref(set)).sets.into_iter().flat_map(|set| set.members);
+    let members = status::of(&containers, std::slice::from_ref(set), PATIENCE).sets.into_iter().flat_map(|set| set.members);
     for member in members.filter(|member| member.health != status::READY) {
         session.progress.say(&format!("warning: {} is {}: dumps may fail, or lack what is new", member.name, member.health));
     }
