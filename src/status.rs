@@ -227,16 +227,45 @@ pub fn last_log_lines(session: &Session<'_>, container: &Container, count: usize
 
 /// The last lines of a file that may be large; nothing where it cannot be read.
 pub fn tail(file: &Path, count: usize) -> Vec<String> {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(file)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(1 << 20)))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().unwrap_or_default();
+    let bytes = end_of(file, count).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// The end of a file, with so many whole lines at least, if it has them.
+fn end_of(file: &Path, lines: usize) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(file)?;
+    let length = file.metadata()?.len();
+    let mut size = 1 << 16;
+    loop {
+        let start = length.saturating_sub(size);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        file.read_to_end(&mut bytes)?;
+        // One more than the lines: what is before the first may be half a line.
+        if start == 0 || bytes.iter().filter(|byte| **byte == b'\n').count() > lines {
+            return Ok(bytes);
+        }
+        size *= 4;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_last_lines_as_are_wanted_and_whole_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("a.log");
+        let all: Vec<_> = (0..200_000).map(|number| format!("line {number}")).collect();
+        std::fs::write(&log, all.join("\n") + "\n").unwrap();
+        for count in [0, 1, 8, 100_000, 200_000, 300_000] {
+            assert_eq!(tail(&log, count), all[all.len().saturating_sub(count)..], "{count}");
+        }
+        std::fs::write(&log, "one\ntwo").unwrap();
+        assert_eq!(tail(&log, 1), ["two"]);
+        assert!(tail(&folder.path().join("none"), 1).is_empty());
+    }
 }
