@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use super::worker::import_mount;
 use crate::image::{digest, hex};
 use crate::paths::Paths;
 use crate::set::{Set, WikiName};
@@ -17,14 +18,17 @@ const ENDINGS: &str = "podfarm imports .xml and .sql files, plain or packed as .
 /// How a file begins that is packed in some way.
 const PACKINGS: &[(&str, &[u8])] = &[("bz2", b"BZh"), ("gz", b"\x1f\x8b"), ("7z", b"7z\xbc\xaf\x27\x1c")];
 
-/// Refuses an import file that is not there, is empty, or is not what its name says. Its beginning is looked at, not all of it.
+/// Refuses an import file that is not there, is empty, is not what its name says, or cannot be mounted. Its beginning is looked
+/// at, not all of it.
 ///
 /// # Errors
 /// [`crate::failure::Kind::SetFile`] with file and line of the wiki.
 pub(super) fn check(set: &Set, wiki: &WikiName, path: &Path) -> Result<()> {
-    problem(path).map_or(Ok(()), |(what, hint)| {
-        Err(set.wrong(&["wikis", wiki.as_str(), "import"], &format!("{}: {what}", path.display()), hint))
-    })
+    let wrong = |what: &str, hint: &str| Err(set.wrong(&["wikis", wiki.as_str(), "import"], what, hint));
+    if let Some((what, hint)) = problem(path) {
+        return wrong(&format!("{}: {what}", path.display()), hint);
+    }
+    import_mount(0, path).option().map(drop).or_else(|error| wrong(&error.to_string(), "rename it"))
 }
 
 fn problem(path: &Path) -> Option<(String, &'static str)> {

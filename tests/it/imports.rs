@@ -55,13 +55,14 @@ fn files_that_are_not_whole() {
 #[test]
 fn files_that_are_not_what_their_names_say() {
     let sandbox = Sandbox::new();
-    let cases: [(&str, &[u8], &str); 6] = [
+    let cases: [(&str, &[u8], &str); 7] = [
         ("a.xml.bz2", GZ, "it is packed as .gz"),
         ("a.xml.gz", XML, "it is not packed"),
         ("a.xml", BZ2, "it is packed as .bz2"),
         ("b.xml", b"hello", "it is no XML"),
         ("a.xml.7z", b"", "it is empty"),
         ("a.pdf", XML, "its name does not say what it is"),
+        ("2026-11-01T00:00,full.xml", XML, "podman cannot mount a path with both a comma and a colon in it"),
     ];
     for (name, bytes, expected) in cases {
         sandbox.write(&format!("sets/{name}"), bytes);
