@@ -130,6 +130,8 @@ pub(super) fn arguments(
     option("--stop-signal", draft.role.stop.signal.clone());
     option("--stop-timeout", draft.role.stop.seconds.to_string());
     words.push("--no-hosts".to_owned());
+    // podman would hand this machine's proxy on, which knows no member.
+    words.push("--http-proxy=false".to_owned());
     words.extend(label_options(&labels));
     words.push(member.image.clone());
     words.extend(entrypoint_arguments(set, draft, member, members, network)?);

@@ -27,6 +27,7 @@ mod open;
 mod operations_dumps;
 mod pinned;
 mod ports;
+mod proxy;
 mod publishing;
 mod running;
 mod sandbox;
