@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// As [`known::members`]; [`Kind::Usage`] where there is none of that name.
 pub(super) fn member(session: &Session<'_>, set: &SetName, name: &str) -> Result<Container> {
     let ours = known::members(session, set)?;
-    let found = ours.iter().find(|container| container.label(label::MEMBER) == Some(name) || container.name() == name);
+    let found = ours.iter().find(|container| is_called(container, name));
     found.cloned().ok_or_else(|| {
         let mut known: Vec<_> = ours.iter().filter_map(|container| container.label(label::MEMBER)).collect();
         known.sort_unstable();
@@ -35,6 +35,11 @@ pub(super) fn member(session: &Session<'_>, set: &SetName, name: &str) -> Result
             .hint(format!("its members: {}", known.join(", ")))
             .into()
     })
+}
+
+/// Whether a container is the member of that name, within the set or in full.
+pub(super) fn is_called(container: &Container, name: &str) -> bool {
+    container.label(label::MEMBER) == Some(name) || container.name() == name
 }
 
 fn running<'a>(container: &'a Container, set: &SetName) -> Result<&'a str> {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 
@@ -12,8 +13,8 @@ use super::{access, known};
 use crate::cli::Logs;
 use crate::failure::{Failure, Kind};
 use crate::lifecycle::Session;
-use crate::podman::argv;
-use crate::podman::observe::Container;
+use crate::plan;
+use crate::podman::{Podman, argv, observe::Container};
 use crate::process::Input;
 use crate::status;
 use crate::ui::Ui;
@@ -22,7 +23,7 @@ use crate::ui::Ui;
 const CONSOLE: &str = "console";
 /// How often logs are looked at that are followed.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// How often podman is asked whether members are still there of which no console is followed.
+/// How often podman is asked which members there are, while logs are followed.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
 pub fn run(session: &Session<'_>, arguments: &Logs, ui: &Ui) -> Result<()> {
@@ -57,7 +58,7 @@ pub fn run(session: &Session<'_>, arguments: &Logs, ui: &Ui) -> Result<()> {
         session.progress.say(&format!("there is no log {log:?} yet: waiting for it"));
     }
     if arguments.follow {
-        follow(session, &chosen, arguments, &mut ends, ui)?;
+        follow(session, chosen, arguments, &mut ends, ui)?;
     }
     Ok(())
 }
@@ -93,58 +94,87 @@ fn print<'a>(ui: &Ui, host: &str, log: &str, lines: impl Iterator<Item = &'a str
 /// Shows what is added, to logs that come up meanwhile too, as long as there is a reader, and something to read.
 fn follow(
     session: &Session<'_>,
-    chosen: &[Container],
+    mut chosen: Vec<Container>,
     arguments: &Logs,
     ends: &mut BTreeMap<PathBuf, u64>,
     ui: &Ui,
 ) -> Result<()> {
-    let consoles = consoles(session, chosen.iter().filter(|_| wanted(CONSOLE, arguments)));
-    let mut asked = Instant::now();
+    let mut consoles = Consoles::new(session);
+    let (began, mut asked) = (SystemTime::now(), Instant::now());
+    let mut there = true;
+    consoles.follow(chosen.iter().filter(|_| wanted(CONSOLE, arguments)), None);
     while !ui.reader_is_gone() {
-        for container in chosen {
+        for container in &chosen {
             for (name, file) in wanted_files(container, arguments) {
                 let end = ends.entry(file.clone()).or_insert(0);
                 let text = added(&file, end);
                 print(ui, container.name(), &name, text.lines());
             }
         }
-        let said = consoles.recv_timeout(LOOK_EVERY);
-        if said == Err(RecvTimeoutError::Disconnected) {
-            // A console ends when its member stops, whose files stay until it is removed.
-            if asked.elapsed() > ASK_EVERY {
-                if !still_there(session, chosen)? {
-                    return Ok(());
-                }
-                asked = Instant::now();
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-        for (host, line) in said.into_iter().chain(consoles.try_iter()) {
+        // Asked before the last that they said is shown.
+        let over = !there && consoles.have_ended();
+        let said = consoles.said.recv_timeout(LOOK_EVERY);
+        for (host, line) in said.into_iter().chain(consoles.said.try_iter()) {
             print(ui, &host, CONSOLE, [line.as_str()].into_iter());
+        }
+        if over {
+            return Ok(());
+        }
+        if asked.elapsed() > ASK_EVERY {
+            // Members come and go: a console ends when its member stops, and files stay until it is removed.
+            let containers = session.podman.containers()?;
+            let members = plan::containers_of(&containers, &arguments.set).into_iter();
+            there = members.len() > 0 || session.paths.set(&arguments.set).exists();
+            let is_asked_for = |one: &&Container| arguments.member.as_deref().is_none_or(|name| access::is_called(one, name));
+            chosen = members.filter(is_asked_for).cloned().collect();
+            consoles.follow(chosen.iter().filter(|_| wanted(CONSOLE, arguments)), Some(began));
+            asked = Instant::now();
         }
     }
     Ok(())
 }
 
-/// What is said on consoles from now on, each line with the member's host name, until all have ended.
-fn consoles<'a>(session: &Session<'_>, containers: impl Iterator<Item = &'a Container>) -> Receiver<(String, String)> {
-    let (sender, receiver) = mpsc::channel();
-    for host in containers.map(|container| container.name().to_owned()) {
-        let (sender, podman) = (sender.clone(), session.podman.clone());
-        // Nobody waits for it: the podman that it reads from ends with podfarm.
-        std::thread::spawn(move || {
-            podman.stream(&argv::logs_follow(&host), |line| {
-                let _ = sender.send((host.clone(), line.to_owned()));
-            })
-        });
-    }
-    receiver
+/// What is said on consoles, each line with the member's host name. Each is followed by a thread, which tells when it ended.
+struct Consoles {
+    podman: Podman,
+    followers: BTreeMap<String, JoinHandle<SystemTime>>,
+    sender: Sender<(String, String)>,
+    said: Receiver<(String, String)>,
 }
 
-/// Whether podman has any of these containers still, rather than new ones of the same names.
-fn still_there(session: &Session<'_>, chosen: &[Container]) -> Result<bool> {
-    let now = session.podman.containers()?;
-    Ok(chosen.iter().any(|container| now.iter().any(|other| other.id == container.id)))
+impl Consoles {
+    fn new(session: &Session<'_>) -> Self {
+        let (sender, said) = mpsc::channel();
+        Self { podman: session.podman.clone(), followers: BTreeMap::new(), sender, said }
+    }
+
+    /// Follows those of these containers that run and are not followed, from where they were left, or else since then.
+    fn follow<'a>(&mut self, containers: impl Iterator<Item = &'a Container>, or_since: Option<SystemTime>) {
+        for container in containers.filter(|container| container.running()) {
+            let host = container.name().to_owned();
+            let since = match self.followers.remove(&host) {
+                Some(follower) if follower.is_finished() => follower.join().ok(),
+                Some(follower) => {
+                    self.followers.insert(host, follower);
+                    continue;
+                }
+                None => or_since,
+            };
+            let (sender, podman, name) = (self.sender.clone(), self.podman.clone(), host.clone());
+            // Nobody waits for it: the podman that it reads from ends with podfarm.
+            let follower = std::thread::spawn(move || {
+                let _ = podman.stream(&argv::logs_follow(&name, since), |line| {
+                    let _ = sender.send((name.clone(), line.to_owned()));
+                });
+                SystemTime::now()
+            });
+            self.followers.insert(host, follower);
+        }
+    }
+
+    fn have_ended(&self) -> bool {
+        self.followers.values().all(JoinHandle::is_finished)
+    }
 }
 
 /// The whole lines of a file from `end` on, which becomes where they end. A file that is shorter now was begun anew.

@@ -1,5 +1,7 @@
 //! podman's command lines, as pure functions.
 
+use std::time::SystemTime;
+
 use crate::process::{Argv, PARENT};
 
 /// `podman`, to be continued with a verb.
@@ -116,13 +118,17 @@ pub fn logs(name: &str, lines: usize) -> Argv {
     Argv::new("sh").args(["-c", ON_ONE_STREAM, "sh"]).args(logs.words().to_vec())
 }
 
-/// What a container's main process says from now on, likewise; it ends with the podfarm that asks, however that ends.
-pub fn logs_follow(name: &str) -> Argv {
+/// What a container's main process says from now on, or since a moment before it was started: podman 4.3, where it has logs in
+/// the journal, stops at once for a later one. It ends with the podfarm that asks, however that ends.
+pub fn logs_follow(name: &str, since: Option<SystemTime>) -> Argv {
+    let since = since.map(|since| since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    let since = since.map(|since| format!("--since={}.{:09}", since.as_secs(), since.subsec_nanos()));
+    let from = since.unwrap_or_else(|| "--tail=0".to_owned());
     // A parent that ended before setpriv began sends no signal any more.
     let as_its_child = format!("[ \"$PPID\" = \"${PARENT}\" ] && {ON_ONE_STREAM}");
     Argv::new("setpriv")
         .args(["--pdeathsig", "TERM", "--", "sh", "-c", &as_its_child, "sh"])
-        .args(podman().args(["logs", "--follow", "--tail", "0", "--", name]).words().to_vec())
+        .args(podman().args(["logs", "--follow", &from, "--", name]).words().to_vec())
 }
 
 /// podman gives what a container said on its stderr back on its own: what has a shell put both together.

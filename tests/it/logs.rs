@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, TINY, podman};
 use crate::topology::until;
 
 /// The members of the set that is tried, dbprimary and snapshot1.
@@ -67,4 +67,32 @@ fn with_the_set(sandbox: &Sandbox, set: &str) {
     all.end().ok();
     none.end().ok();
     one.end().ok();
+}
+
+#[test]
+fn what_starts_again_is_followed_again() {
+    let sandbox = Sandbox::new();
+    let set = sandbox.set("again", TINY);
+    sandbox.run(&["up", &set]).ok();
+    let shown = sandbox.write("shown", "");
+    let file = std::fs::File::create(&shown).expect("a file");
+    let mut following =
+        sandbox.command(&["logs", "--follow", "--lines", "0", &set]).stdout(file).spawn().expect("podfarm starts");
+    until("the console is followed", || followers(&set) > 0);
+    let begins = |member: &str| {
+        let line = format!("{set}-{member} console: Server listening on 0.0.0.0 port 22.");
+        std::fs::read_to_string(&shown).expect("a file").lines().filter(|shown| **shown == line).count()
+    };
+    assert_eq!(begins("dbprimary"), 0, "it has begun before");
+    sandbox.run(&["stop", &set]).ok();
+    sandbox.run(&["start", &set]).ok();
+    until("a member that was started is followed", || begins("dbprimary") == 1);
+    podman(&["rm", "--force", &format!("{set}-dbprimary")]).ok();
+    sandbox.write(&format!("sets/{set}.yaml"), TINY.replace("  snapshot: {count: 0}\n", ""));
+    sandbox.run(&["up", &set]).ok();
+    until("a member that was made anew is followed", || begins("dbprimary") == 2);
+    until("a new member is followed", || begins("snapshot1") == 1);
+    sandbox.run(&["destroy", &set]).ok();
+    assert!(following.wait().expect("it is ours").success());
+    assert_eq!((begins("dbprimary"), begins("snapshot1")), (2, 1), "nothing is shown twice");
 }
