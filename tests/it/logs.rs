@@ -78,7 +78,7 @@ fn what_starts_again_is_followed_again() {
     let file = std::fs::File::create(&shown).expect("a file");
     let mut following =
         sandbox.command(&["logs", "--follow", "--lines", "0", &set]).stdout(file).spawn().expect("podfarm starts");
-    until("the console is followed", || followers(&set) > 0);
+    until("the console is followed", || followed(&set) > 0);
     let begins = |member: &str| {
         let line = format!("{set}-{member} console: Server listening on 0.0.0.0 port 22.");
         std::fs::read_to_string(&shown).expect("a file").lines().filter(|shown| **shown == line).count()
