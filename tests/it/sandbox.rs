@@ -164,7 +164,10 @@ impl Sandbox {
 
     /// Starts podfarm, in a process group of its own with all that it starts, as a shell does.
     pub fn start(&self, arguments: &[&str]) -> Working {
-        let mut command = self.command(arguments);
+        // Tests in the background have Ctrl-C ignored, and so would whatever they start.
+        let mut program = command(which("env"));
+        program.args(["--default-signal=INT", PODFARM]);
+        let mut command = self.here(program, arguments);
         command.process_group(0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("podfarm starts");
         let stdout = lines(child.stdout.take().expect("it is piped"));
