@@ -100,7 +100,7 @@ pub fn check_foreign(set: &SetName, hosts: &[String], containers: &[Container], 
 }
 
 /// What brings a set to a goal, from whatever state it is in: what members stand on, and then the members.
-pub fn bring_up(desired: &Desired, goal: Goal, containers: &[Container], inventory: &Inventory) -> (Vec<Stage>, Vec<Stage>) {
+pub fn bring_up(desired: &Desired, goal: Goal, containers: &[Container], inventory: &Inventory) -> (Vec<Stage>, Stage) {
     let existing = containers_of(containers, &desired.set);
     let mut ground = Stage::new();
     let name = desired.set.as_str();
@@ -140,16 +140,13 @@ pub fn bring_up(desired: &Desired, goal: Goal, containers: &[Container], invento
         let remove = argv::remove(std::slice::from_ref(&name));
         Step::new(format!("remove container {name}"), reason, Work::Command(remove))
     });
-    let apart = if goal == Goal::Running { keep_apart(&desired.set, &desired.subnet, &members) } else { Stage::new() };
-    (nonempty(vec![removals.collect(), ground]), nonempty(vec![members, apart]))
+    (nonempty(vec![removals.collect(), ground]), members)
 }
 
-/// What keeps a set apart from others once members of it have been started.
-fn keep_apart(set: &SetName, subnet: &str, started: &Stage) -> Stage {
-    if started.is_empty() {
-        return Stage::new();
-    }
-    vec![Step::new(format!("keep {set} apart from other networks"), "it runs", Work::Command(argv::keep_apart(subnet)))]
+/// What keeps a set apart from other networks, once members have been started: nothing, where none was.
+pub fn keep_apart(set: &SetName, subnet: &str, started: &[Step]) -> Vec<Stage> {
+    let keep = Step::new(format!("keep {set} apart from other networks"), "it runs", Work::Command(argv::keep_apart(subnet)));
+    if started.is_empty() { Vec::new() } else { vec![vec![keep]] }
 }
 
 /// What a member needs: the container to remove first, with the reason, and the step that makes it or starts it.
@@ -176,15 +173,13 @@ fn member_step(member: &Member, container: Option<&Container>, goal: Goal) -> (O
 }
 
 /// What starts a set that was created.
-pub fn start(set: &SetName, subnet: &str, containers: &[Container]) -> Vec<Stage> {
+pub fn start(set: &SetName, containers: &[Container]) -> Stage {
     let waiting: Vec<_> = containers_of(containers, set).into_iter().filter(|container| !container.running()).collect();
     let steps = waiting.iter().map(|container| {
         let start = argv::start(&[container.name().to_owned()]);
         Step::new(format!("start {}", container.name()), format!("it is {}", container.state), Work::Command(start))
     });
-    let start: Stage = steps.collect();
-    let apart = keep_apart(set, subnet, &start);
-    nonempty(vec![start, apart])
+    steps.collect()
 }
 
 /// What stops a set: one podman for all members, so that they share one grace period.

@@ -15,7 +15,7 @@ use super::{Report, Session, seeds};
 use crate::desired::{Desired, Member};
 use crate::failure::{Failure, Kind};
 use crate::host::Ports;
-use crate::plan::{self, Goal};
+use crate::plan::{self, Goal, Stage};
 use crate::podman::{Parts, observe::Container};
 use crate::probe::{self, Endpoint};
 use crate::process::find_program;
@@ -38,8 +38,8 @@ pub struct Up {
 pub fn up(session: &Session<'_>, name: &SetName, options: Up) -> Result<Report> {
     let _lock = session.lock_set(name)?;
     let mut report = Report::default();
-    let endpoints = bring(session, name, Goal::Running, Before::Kept, &mut report)?;
-    wait(session, name, endpoints, options, &mut report)?;
+    let started = bring(session, name, Goal::Running, Before::Kept, &mut report)?;
+    wait(session, name, started, options, &mut report)?;
     Ok(report)
 }
 
@@ -78,8 +78,10 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     let endpoints: Vec<_> = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
     check_ports(&Ports::default(), &endpoints, &containers)?;
     let subnet = existing.subnet().context("its containers do not say which addresses they have")?;
-    apply(session, &mut report, plan::start(name, &subnet.to_string(), &containers), &NoNative, OnFailure::Stop)?;
-    wait(session, name, endpoints, options, &mut report)?;
+    let start = plan::start(name, &containers);
+    let apart = plan::keep_apart(name, &subnet.to_string(), &start);
+    apply(session, &mut report, vec![start], &NoNative, OnFailure::Stop)?;
+    wait(session, name, Started { endpoints, apart }, options, &mut report)?;
     Ok(report)
 }
 
@@ -118,9 +120,9 @@ pub fn reset(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     }
     discard::members(session, name, (&containers, &inventory), "edits or dumps are in it", &mut report)?;
     let goal = if running { Goal::Running } else { Goal::Created };
-    let endpoints = bring(session, name, goal, Before::Gone, &mut report)?;
+    let started = bring(session, name, goal, Before::Gone, &mut report)?;
     if running {
-        wait(session, name, endpoints, options, &mut report)?;
+        wait(session, name, started, options, &mut report)?;
     }
     Ok(report)
 }
@@ -133,8 +135,16 @@ enum Before {
     Gone,
 }
 
-/// Does what is missing between a set's state and a goal, and says where its members can then be reached.
-fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, report: &mut Report) -> Result<Vec<Endpoint>> {
+/// A set whose members have been started.
+struct Started {
+    /// Where they can be reached.
+    endpoints: Vec<Endpoint>,
+    /// What is still to be done, while they come up.
+    apart: Vec<Stage>,
+}
+
+/// Does what is missing between a set's state and a goal.
+fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, report: &mut Report) -> Result<Started> {
     check_tools()?;
     let ingredients = Ingredients::load(session, name)?;
     if before == Before::Kept && Note::Discarding.is_there(session, name) {
@@ -163,7 +173,8 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
             write_files(session, &ingredients, &desired)?;
             seeds::note_new(session, &ingredients, seed)?;
             Note::Ran.remove(session, name)?;
-            return Ok(endpoints(&desired).into_iter().map(|endpoint| endpoint.since_start(&containers)).collect());
+            let endpoints = endpoints(&desired).into_iter().map(|endpoint| endpoint.since_start(&containers)).collect();
+            return Ok(Started { endpoints, apart: Vec::new() });
         }
     }
     if asked.is_none() {
@@ -206,9 +217,10 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
     let native = Files { session, ingredients: &ingredients, desired: &desired, seed: &seed };
     apply(session, report, ground, &native, OnFailure::Stop)?;
     drop(numbering);
-    apply(session, report, members, &native, OnFailure::Stop)?;
+    let apart = if goal == Goal::Running { plan::keep_apart(name, &desired.subnet, &members) } else { Vec::new() };
+    apply(session, report, vec![members], &native, OnFailure::Stop)?;
     Note::Ran.remove(session, name)?;
-    Ok(endpoints)
+    Ok(Started { endpoints, apart })
 }
 
 fn endpoints(desired: &Desired) -> Vec<Endpoint> {
@@ -243,16 +255,22 @@ fn resolved(
 }
 
 /// Waits until every member answers, or says which does not, with what it said last.
-fn wait(session: &Session<'_>, set: &SetName, endpoints: Vec<Endpoint>, options: Up, report: &mut Report) -> Result<()> {
+fn wait(session: &Session<'_>, set: &SetName, started: Started, options: Up, report: &mut Report) -> Result<()> {
+    let Started { endpoints, apart } = started;
     if session.dry_run {
-        return Ok(());
+        return apply(session, report, apart, &NoNative, OnFailure::Stop);
     }
     let questions: Vec<_> = endpoints.iter().flat_map(Endpoint::questions).collect();
     let died = || {
         let containers = session.podman.containers().unwrap_or_default();
         plan::containers_of(&containers, set).iter().any(|container| !container.running())
     };
-    let unanswered = probe::wait(&questions, options.timeout, died);
+    let (kept_apart, unanswered) = std::thread::scope(|scope| {
+        let keeping = scope.spawn(|| apply(session, report, apart, &NoNative, OnFailure::Stop));
+        let unanswered = probe::wait(&questions, options.timeout, died);
+        (keeping.join().expect("steps do not panic"), unanswered)
+    });
+    kept_apart?;
     if unanswered.is_empty() {
         ssh::publish(&session.paths, set, &endpoints)?;
         if let Some(first) = endpoints.first() {
