@@ -100,7 +100,7 @@ pub fn check_foreign(set: &SetName, hosts: &[String], containers: &[Container], 
 }
 
 /// What brings a set to a goal, from whatever state it is in: what members stand on, and then the members.
-pub fn bring_up(desired: &Desired, goal: Goal, containers: &[Container], inventory: &Inventory) -> (Vec<Stage>, Stage) {
+pub fn bring_up(desired: &Desired, goal: Goal, containers: &[Container], inventory: &Inventory) -> (Vec<Stage>, Vec<Stage>) {
     let existing = containers_of(containers, &desired.set);
     let mut ground = Stage::new();
     let name = desired.set.as_str();
@@ -140,12 +140,12 @@ pub fn bring_up(desired: &Desired, goal: Goal, containers: &[Container], invento
         let remove = argv::remove(std::slice::from_ref(&name));
         Step::new(format!("remove container {name}"), reason, Work::Command(remove))
     });
-    (nonempty(vec![removals.collect(), ground]), members)
+    (nonempty(vec![removals.collect(), ground]), nonempty(vec![members]))
 }
 
-/// What keeps a set apart from other networks, once members have been started: nothing, where none was.
-pub fn keep_apart(set: &SetName, subnet: &str, started: &[Step]) -> Vec<Stage> {
-    let keep = Step::new(format!("keep {set} apart from other networks"), "it runs", Work::Command(argv::keep_apart(subnet)));
+/// What keeps a set apart from others, once members have been started: nothing, where none was.
+pub fn keep_apart(set: &SetName, range: &str, started: &[Stage]) -> Vec<Stage> {
+    let keep = Step::new(format!("keep {set} apart from other sets"), "it runs", Work::Command(argv::keep_apart(range)));
     if started.is_empty() { Vec::new() } else { vec![vec![keep]] }
 }
 
@@ -173,13 +173,13 @@ fn member_step(member: &Member, container: Option<&Container>, goal: Goal) -> (O
 }
 
 /// What starts a set that was created.
-pub fn start(set: &SetName, containers: &[Container]) -> Stage {
+pub fn start(set: &SetName, containers: &[Container]) -> Vec<Stage> {
     let waiting: Vec<_> = containers_of(containers, set).into_iter().filter(|container| !container.running()).collect();
     let steps = waiting.iter().map(|container| {
         let start = argv::start(&[container.name().to_owned()]);
         Step::new(format!("start {}", container.name()), format!("it is {}", container.state), Work::Command(start))
     });
-    steps.collect()
+    nonempty(vec![steps.collect()])
 }
 
 /// What stops a set: one podman for all members, so that they share one grace period.

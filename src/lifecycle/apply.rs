@@ -53,7 +53,7 @@ pub(super) fn apply(
     on_failure: OnFailure,
 ) -> Result<()> {
     let mut errors = Vec::new();
-    for stage in stages.into_iter().filter(|stage| !stage.is_empty()) {
+    for stage in stages {
         if !session.dry_run {
             for step in &stage {
                 session.progress.say(&format!("{} ({})", step.what, step.reason));

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::apply::{NoNative, OnFailure, apply};
 use super::discard::{self, Note};
@@ -77,10 +77,10 @@ pub fn start(session: &Session<'_>, name: &SetName, options: Up) -> Result<Repor
     check_whole(session, name, &containers)?;
     let endpoints: Vec<_> = plan::containers_of(&containers, name).into_iter().filter_map(Endpoint::of).collect();
     check_ports(&Ports::default(), &endpoints, &containers)?;
-    let subnet = existing.subnet().context("its containers do not say which addresses they have")?;
+    let range = existing.addresses.unwrap_or(session.addresses()?).inside;
     let start = plan::start(name, &containers);
-    let apart = plan::keep_apart(name, &subnet.to_string(), &start);
-    apply(session, &mut report, vec![start], &NoNative, OnFailure::Stop)?;
+    let apart = plan::keep_apart(name, &range.to_string(), &start);
+    apply(session, &mut report, start, &NoNative, OnFailure::Stop)?;
     wait(session, name, Started { endpoints, apart }, options, &mut report)?;
     Ok(report)
 }
@@ -217,8 +217,9 @@ fn bring(session: &Session<'_>, name: &SetName, goal: Goal, mut before: Before, 
     let native = Files { session, ingredients: &ingredients, desired: &desired, seed: &seed };
     apply(session, report, ground, &native, OnFailure::Stop)?;
     drop(numbering);
-    let apart = if goal == Goal::Running { plan::keep_apart(name, &desired.subnet, &members) } else { Vec::new() };
-    apply(session, report, vec![members], &native, OnFailure::Stop)?;
+    let range = existing.addresses.unwrap_or(session.addresses()?).inside.to_string();
+    let apart = if goal == Goal::Running { plan::keep_apart(name, &range, &members) } else { Vec::new() };
+    apply(session, report, members, &native, OnFailure::Stop)?;
     Note::Ran.remove(session, name)?;
     Ok(Started { endpoints, apart })
 }

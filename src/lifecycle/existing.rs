@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::addresses::{Addresses, Subnet};
+use crate::addresses::Addresses;
 use crate::desired::{PublishedPort, label};
 use crate::failure::{Failure, Kind};
 use crate::host::{self, Ports};
@@ -53,11 +53,6 @@ impl Existing {
             pod.labels.get(label::SEED).map(PathBuf::from)
         });
         self
-    }
-
-    /// The set's network, where there is any container of it.
-    pub fn subnet(&self) -> Option<Subnet> {
-        Some(self.addresses?.inside.of_set(self.number?))
     }
 
     fn take_from(&mut self, labels: &BTreeMap<String, String>) {

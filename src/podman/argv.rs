@@ -44,17 +44,17 @@ pub fn network_create(name: &str, subnet: &str, labels: &[(String, String)]) -> 
         .arg(name)
 }
 
-/// Keeps a set apart from all other networks as long as any member runs: packets that come from elsewhere are not led into it,
-/// but for those of this host's own programs, which publish its ports.
+/// Keeps sets apart that have addresses of a range, as long as any member runs: what comes from one is not led into another.
 ///
 /// netavark's rules for isolated networks do not last where it works with iptables, as in Debian 12 and Ubuntu 24.04: whenever
 /// one of these networks goes, the jump to the rules of all of them goes too, until a container is started.
-pub fn keep_apart(subnet: &str) -> Argv {
-    podman().args(["unshare", "--rootless-netns", "sh", "-c", KEEP_APART, "sh", subnet])
+pub fn keep_apart(range: &str) -> Argv {
+    podman().args(["unshare", "--rootless-netns", "sh", "-c", KEEP_APART, "sh", range])
 }
 
-/// The rules go with the namespace, thus with the last container in it; they may be there already.
-const KEEP_APART: &str = "for rule in 'priority 100 iif lo lookup main' \"priority 101 to $1 prohibit\"; do \
+/// This host's own programs, which publish ports, have addresses of the range too. The rules go with the namespace, thus with the
+/// last container in it; they may be there already.
+const KEEP_APART: &str = "for rule in 'priority 100 iif lo lookup main' \"priority 101 from $1 to $1 prohibit\"; do \
     said=$(ip rule add $rule 2>&1) || case $said in *'File exists'*) ;; *) echo \"$said\" >&2; exit 1 ;; esac; done";
 
 pub fn network_remove(names: &[String]) -> Argv {

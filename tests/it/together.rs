@@ -1,6 +1,6 @@
 //! Several podfarms at once.
 
-use crate::sandbox::{SMALL, Sandbox, TINY};
+use crate::sandbox::{SMALL, Sandbox, TINY, podman};
 use crate::topology::until;
 
 #[test]
@@ -115,6 +115,11 @@ fn sets_do_not_see_each_other() {
         let ran = reach(&host);
         assert!(ran.status != 0 && ran.stdout.trim() != "1", "one set reached another's {host}: {ran}");
     }
+
+    // What comes from outside of this machine, as answers do, is let in nevertheless.
+    let uplink = "$(ip route show default | sed -n '1s/.* dev \\([^ ]*\\).*/\\1/p')";
+    let answer = format!("ip route get {} from 198.51.100.1 iif {uplink}", address(&one, "snapshot1"));
+    podman(&["unshare", "--rootless-netns", "sh", "-c", &answer]).ok().stdout_has("from 198.51.100.1");
 
     // `status` costs one podman, however many sets there are, and a set that is up costs few.
     let watched = sandbox.watch_podman();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::running::secrets_are_nowhere_else;
 use crate::sandbox::{PATIENCE, Sandbox, TINY};
 
 fn member(sandbox: &Sandbox, set: &str, name: &str) -> serde_json::Value {
@@ -37,6 +38,8 @@ fn replicas_follow_the_primary_and_say_how() {
     let late = member(&sandbox, &set, "late1");
     assert!(late["detail"].as_str().expect("text").ends_with("delayed by 600 s"), "{late}");
     assert_eq!(member(&sandbox, &set, "dbprimary")["detail"], "");
+    let secrets = ["db-dump", "db-repl", "db-wiki", "ssh-host-key"];
+    secrets_are_nowhere_else(&sandbox, &set, &["dbprimary", "dbreplica1", "late1"], &secrets);
 
     // What cannot be done there breaks it, and `status` says so; once mended, it goes on.
     sql("dbreplica1", "INSERT INTO later.t VALUES (43)").ok();
